@@ -1,0 +1,69 @@
+import type { BytesBySource, Digest, TaskId, TaskIdentity } from '@df/proto'
+
+/** What a consumer asks the engine for. */
+export interface OpenRequest {
+  identity: TaskIdentity
+  /** Origin URL, and the caller's own headers for it (credentials live in memory only). */
+  source: { url: string; headers?: Record<string, string> }
+  /** `p2p` (default): SuperNode first, origin as the rescue · `source`: the origin only. */
+  pattern?: 'p2p' | 'source'
+  /** Bytes per second for this task; absent means no limit of its own. */
+  rateLimitBps?: number
+  /**
+   * Ask the origin with the caller's headers before anything is served (one small request): confirms the
+   * caller's right and tells which generation the origin has. For URL tasks; a mirror checks rights itself.
+   */
+  confirm?: boolean
+  signal?: AbortSignal
+}
+
+/**
+ * The peer of this host. One per process; tasks are shared by all who open them.
+ */
+export interface Engine {
+  start(): Promise<void>
+  stop(): Promise<void>
+  /**
+   * Opens a task. Resolves as soon as the length is known; the content arrives while it is read.
+   * @throws AppError ORIGIN_* with detail `status` (and `wwwAuthenticate`, `retryAfter`) when the origin refuses;
+   *   BLOB_UNAVAILABLE when neither swarm nor origin gave anything in time
+   */
+  open(request: OpenRequest): Promise<OpenTask>
+  tasks(): TaskSnapshot[]
+  /** Total limits, bytes per second, 0 for none; take effect at once. */
+  setLimits(limits: { downBps?: number; upBps?: number }): void
+}
+
+/** An open task: a lease on its content. Close it when done. */
+export interface OpenTask {
+  readonly task: TaskId
+  readonly contentLength: number
+  /**
+   * Bytes [start, end) in order, each as soon as it is there. A range that reaches the end of the content
+   * keeps its last bytes back until the whole content is checked against its digest, when it has one.
+   * Iterating throws AppError: ORIGIN_STALLED and others when nothing can be had any more, CONTENT_DIGEST_MISMATCH
+   * when the content is wrong, DISK_FULL when it cannot be kept (`detail.offset`: bytes delivered so far).
+   */
+  read(range?: { start: number; end: number }, signal?: AbortSignal): AsyncIterable<Buffer>
+  /** Resolves when all of it is stored and checked; rejects when the task failed. */
+  readonly finished: Promise<TaskSnapshot>
+  snapshot(): TaskSnapshot
+  /** Hard-links or copies the finished content to `path` (which must not exist). */
+  exportTo(path: string): Promise<void>
+  close(): void
+}
+
+/** Where a task stands, for progress bars, metrics and summaries. */
+export interface TaskSnapshot {
+  task: TaskId
+  url: string
+  digest: Digest | undefined
+  state: 'fetching' | 'complete' | 'failed'
+  contentLength: number
+  haveBytes: number
+  received: BytesBySource
+  startedAtMs: number
+  firstByteMs: number | undefined
+  finishedAtMs: number | undefined
+  error: string | undefined
+}

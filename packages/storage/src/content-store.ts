@@ -1,0 +1,82 @@
+import type { Geometry, PieceIndex, TaskId, TaskIdentity } from '@df/proto'
+
+/** What is recorded of a content besides its pieces. Never holds a credential. */
+export interface ContentMeta {
+  task: TaskId
+  identity: TaskIdentity
+  /** Origin URL without query and user info, for people. */
+  url: string
+  geometry: Geometry
+  generation: string
+}
+
+export interface ContentSummary extends ContentMeta {
+  pieces: number
+  havePieces: number
+  verified: boolean
+  /** Bytes this content takes on disk. */
+  storedBytes: number
+  createdAtMs: number
+  lastUsedAtMs: number
+  leases: number
+}
+
+/** What is kept of one stored piece. */
+export interface PieceRecord {
+  /** 32 bytes. */
+  sha256: Uint8Array
+  /** The SuperNode's proof (codec/piece-proof.ts); a piece without one is never served to others. */
+  proof?: Uint8Array
+}
+
+/**
+ * Contents on disk, each one sparse file plus one record per piece. Crash-safe: after a kill at any moment
+ * at most the pieces not yet recorded are lost; after an unclean end every recorded piece is hashed again
+ * before it is trusted. Everything handed out holds a lease until `release()`: nothing leased is evicted.
+ */
+export interface ContentStore {
+  /** @throws AppError DATA_DIR_IN_USE when another process has the directory; STORAGE_FAILED */
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** A stored content, complete or not, or undefined. Re-checks the recorded pieces once after an unclean end. */
+  open(task: TaskId): Promise<StoredContent | undefined>
+  /**
+   * The stored content of exactly this geometry and generation: what is there already, else a new empty one.
+   * A content of the same task with another geometry or generation is dropped first.
+   * @throws AppError DISK_FULL when the quota leaves no room even after collecting garbage
+   */
+  create(meta: ContentMeta): Promise<StoredContent>
+  /** Forgets a content; open holders read on until they release it, then the file goes. False when unknown. */
+  remove(task: TaskId): Promise<boolean>
+  list(): ContentSummary[]
+  usage(): { storedBytes: number; quotaBytes: number }
+}
+
+export interface StoredContent {
+  readonly meta: ContentMeta
+  readonly havePieces: number
+  /** All pieces are here. */
+  readonly complete: boolean
+  /** The whole content was checked against its digest (or, without one, all its pieces against signed hashes). */
+  readonly verified: boolean
+  has(index: PieceIndex): boolean
+  /** ⌈pieces/8⌉ bytes, bit 7 of byte 0 is piece 0. A copy. */
+  bits(): Uint8Array
+  /**
+   * Stores a piece: data first, then its record. Writing a piece that is there already does nothing.
+   * @throws AppError DISK_FULL (ENOSPC, EDQUOT) or STORAGE_FAILED; the piece is then absent
+   */
+  writePiece(index: PieceIndex, data: Uint8Array, record: PieceRecord): Promise<void>
+  /** Proof of a stored piece, when it has one. */
+  proof(index: PieceIndex): Uint8Array | undefined
+  /** Bytes [start, end), which must lie within stored pieces. */
+  read(start: number, end: number): Promise<Buffer>
+  /** Tells of each piece when it is stored; returns the way to stop. */
+  onPiece(listener: (index: PieceIndex) => void): () => void
+  /** Records that the whole content is right. Only when complete. */
+  markVerified(): Promise<void>
+  /** Drops pieces that turned out wrong. */
+  discard(indexes: Iterable<PieceIndex>): Promise<void>
+  /** Gives the lease back; the object is not used afterwards. */
+  release(): void
+}

@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// Plain JavaScript on purpose: it must load on any Node to say which one is needed.
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < 24 || (major === 24 && minor < 15) || major === 25) {
+  process.stderr.write(
+    `supernode needs Node.js 24.15 or later (24.x or >= 26); this is ${process.versions.node}. In a clone, put node_modules/.bin first in PATH.\n`,
+  )
+  process.exit(78)
+}
+await import('../dist/main.js')

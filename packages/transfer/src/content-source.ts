@@ -1,0 +1,20 @@
+import type { Geometry, PieceIndex, TaskId } from '@df/proto'
+
+/** The contents that a piece server serves: a port, so that a seed and a host's engine look alike. */
+export interface ContentSource {
+  /** The content of a task, leased until `release()`, or undefined when this host neither has nor fetches it. */
+  open(task: TaskId): Promise<ServedContent | undefined>
+}
+
+export interface ServedContent {
+  readonly geometry: Geometry
+  readonly generation: string
+  /** Whether the piece is stored and may be served (it has a proof). */
+  has(index: PieceIndex): boolean
+  /** Whether pieces that are absent may still come; false means they will not. */
+  readonly growing: boolean
+  proof(index: PieceIndex): Uint8Array | undefined
+  read(start: number, end: number): Promise<Buffer>
+  onPiece(listener: (index: PieceIndex) => void): () => void
+  release(): void
+}
