@@ -1,1 +1,8 @@
-export {}
+export {
+  type ByteRange,
+  type ContentRange,
+  formatContentRange,
+  formatUnsatisfiedRange,
+  parseContentRange,
+  parseRangeHeader,
+} from './range.ts'
