@@ -32,18 +32,14 @@ test('a suffix ends with the content and is cut to its size', () => {
   )
 })
 
-test('whatever the numbers, a range given is not empty and lies within the content', () => {
+test('whatever the numbers, a range is not empty and within the content, and 416 only without any', () => {
   fc.assert(
     fc.property(fc.option(digits), fc.option(digits), size, (first, last, whole) => {
       const range = parseRangeHeader(`bytes=${first ?? ''}-${last ?? ''}`, whole)
-      if (range === undefined) return
-      if (range === 'unsatisfiable') {
-        expect(first === null ? Number(last) === 0 : BigInt(first) >= BigInt(whole)).toBe(true)
-        return
-      }
-      expect(range.start).toBeGreaterThanOrEqual(0)
-      expect(range.start).toBeLessThan(range.end)
-      expect(range.end).toBeLessThanOrEqual(whole)
+      if (range === undefined) return true
+      if (range === 'unsatisfiable')
+        return first === null ? Number(last) === 0 : BigInt(first) >= BigInt(whole)
+      return range.start >= 0 && range.start < range.end && range.end <= whole
     }),
   )
 })
@@ -52,8 +48,7 @@ test('no text makes the parsers throw', () => {
   const near = fc.stringMatching(/^(bytes)?[=\- ,*/0-9a-z]{0,40}$/)
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), near), size, (text, whole) => {
-      parseRangeHeader(text, whole)
-      parseContentRange(text)
+      expect(() => [parseRangeHeader(text, whole), parseContentRange(text)]).not.toThrow()
     }),
   )
 })
