@@ -97,6 +97,25 @@ export const HostInfoSchema = Type.Object(
 export type HostInfo = Static<typeof HostInfoSchema>
 export const HostListSchema = Type.Object({ hosts: Type.Array(HostInfoSchema) }, strict)
 
+/** A task as one host sees it: an answer of a dfdaemon to {@link routes.tasks}. `url` has no query and no user info. */
+export const HostTaskSchema = Type.Object(
+  {
+    id: TaskIdSchema,
+    url: Type.String(),
+    digest: nullable(DigestSchema),
+    state: Type.Union([Type.Literal('fetching'), Type.Literal('complete'), Type.Literal('failed')]),
+    contentLength: Count,
+    haveBytes: Count,
+    received: BytesBySourceSchema,
+    startedAt: Time,
+    finishedAt: nullable(Time),
+    error: nullable(Type.String()),
+  },
+  strict,
+)
+export type HostTask = Static<typeof HostTaskSchema>
+export const HostTaskListSchema = Type.Object({ tasks: Type.Array(HostTaskSchema) }, strict)
+
 /** Body of {@link routes.download}. Rates are bytes per second; 0 and absent mean no limit. */
 export const DownloadRequestSchema = Type.Object(
   {

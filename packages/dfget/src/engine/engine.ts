@@ -30,6 +30,13 @@ export interface Engine {
    */
   open(request: OpenRequest): Promise<OpenTask>
   tasks(): TaskSnapshot[]
+  /**
+   * Drops what is stored of a task, because it is wrong or nobody wants it. Open readers of it fail or end;
+   * the next `open` starts from nothing. False when the task is not known here.
+   */
+  forget(task: TaskId): Promise<boolean>
+  /** The SuperNodes of this host, and whether the session with each is up now. */
+  sessions(): { supernode: string; connected: boolean }[]
   /** Total limits, bytes per second, 0 for none; take effect at once. */
   setLimits(limits: { downBps?: number; upBps?: number }): void
 }
