@@ -1,6 +1,13 @@
 export { Bitfield } from './bitfield.ts'
 export { MAX_PROOF_GROUP, type ProofSubject, ProofVerifier, signPieces } from './piece-proof.ts'
 export {
+  type ByteRange,
+  formatContentRange,
+  formatUnsatisfiedRange,
+  parseContentRange,
+  parseRangeHeader,
+} from './range.ts'
+export {
   generateSigningKey,
   Keyring,
   type SigningKey,

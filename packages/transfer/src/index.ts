@@ -1,1 +1,17 @@
-export {}
+export type { ContentSource, ServedContent } from './content-source.ts'
+export {
+  createOriginClient,
+  type OriginClient,
+  type OriginClientOptions,
+  type OriginRequest,
+  type OriginResponse,
+} from './origin-client.ts'
+export {
+  createPieceClient,
+  type FetchedPiece,
+  type PieceClient,
+  type PieceClientOptions,
+  type PieceRequest,
+} from './piece-client.ts'
+export { createPieceServer, type PieceServer, type PieceServerOptions } from './piece-server.ts'
+export { writeChunk } from './response-writer.ts'

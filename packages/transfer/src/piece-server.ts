@@ -1,0 +1,187 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import {
+  type ByteRange,
+  formatContentRange,
+  parseRangeHeader,
+  type TicketVerifier,
+} from '@df/codec'
+import { problemOf, type TokenBucket } from '@df/kit'
+import {
+  AppError,
+  headers,
+  isTaskId,
+  type PieceIndex,
+  type PiecePriority,
+  pieceAt,
+  pieceSpan,
+  type TaskId,
+} from '@df/proto'
+import { awaitPiece } from './await-piece.ts'
+import type { ContentSource, ServedContent } from './content-source.ts'
+import { writeBody } from './response-writer.ts'
+import { SendQueue } from './send-queue.ts'
+
+/** How long a request for a piece on its way is held before it is answered 503 PIECE_NOT_YET. */
+export const HOLD_MS = 1000
+
+export interface PieceServerOptions {
+  content: ContentSource
+  tickets: TicketVerifier
+  /** Total upload limit. */
+  uploads: TokenBucket
+  queue?: SendQueue
+  holdMs?: number
+  /** Called with the bytes of each body part given to the socket. */
+  onSent?(task: TaskId, bytes: number): void
+  /** Called for each request that ends in an error. */
+  onError?(task: string, error: AppError): void
+}
+
+/**
+ * Serves {@link routes.content} on raw HTTP requests: any Range of a task, pieces with their proofs. A
+ * request for a piece on its way is held for a bounded time; requests whose pieces are there go out oldest
+ * piece first; repair requests never wait and go last.
+ */
+export interface PieceServer {
+  /** Answers GET and HEAD completely, errors included. Never rejects. */
+  handle(request: IncomingMessage, response: ServerResponse, task: string): Promise<void>
+}
+
+export function createPieceServer(options: PieceServerOptions): PieceServer {
+  const queue = options.queue ?? new SendQueue()
+  const holdMs = options.holdMs ?? HOLD_MS
+
+  return {
+    async handle(request, response, task) {
+      const gone = new AbortController()
+      response.once('close', () => gone.abort(new AppError('PARENT_FAILED', 'the caller left')))
+      let content: ServedContent | undefined
+      try {
+        if (!isTaskId(task)) throw new AppError('TASK_NOT_FOUND', 'that is not a task id')
+        options.tickets.verify(oneHeader(request, headers.ticket), task)
+        content = await options.content.open(task)
+        if (content === undefined) throw new AppError('TASK_NOT_FOUND', 'the task is not here')
+        await serve({ request, response, task, content, signal: gone.signal })
+      } catch (error) {
+        if (!gone.signal.aborted) refuse(response, task, error)
+      } finally {
+        content?.release()
+      }
+    },
+  }
+
+  interface Exchange {
+    request: IncomingMessage
+    response: ServerResponse
+    task: TaskId
+    content: ServedContent
+    signal: AbortSignal
+  }
+
+  async function serve({ request, response, task, content, signal }: Exchange): Promise<void> {
+    const { contentLength } = content.geometry
+    const asked = parseRangeHeader(request.headers.range, contentLength)
+    if (asked === 'unsatisfiable') {
+      throw new AppError('RANGE_INVALID', `the content has ${contentLength} bytes`)
+    }
+    const range = asked ?? { start: 0, end: contentLength }
+    const priority = priorityOf(oneHeader(request, headers.priority))
+    const hold = priority === 'repair' ? 0 : holdMs
+    const first = pieceAt(content.geometry, range.start)
+    if (request.method !== 'HEAD' && range.end > range.start) {
+      await awaitPiece(content, first, hold, signal)
+    }
+    const proof = isOnePiece(content, first, range) ? content.proof(first) : undefined
+    const head = () => {
+      response.writeHead(asked === undefined ? 200 : 206, {
+        'content-type': 'application/octet-stream',
+        'content-length': range.end - range.start,
+        'accept-ranges': 'bytes',
+        ...(asked === undefined
+          ? {}
+          : { 'content-range': formatContentRange(range.start, range.end, contentLength) }),
+        ...(proof === undefined
+          ? {}
+          : { [headers.proof]: Buffer.from(proof).toString('base64url') }),
+      })
+    }
+    if (request.method === 'HEAD' || range.end === range.start) {
+      head()
+      response.end()
+      return
+    }
+    const leave = await queue.enter(queueKey(priority, first), signal)
+    try {
+      head()
+      await sendRange({ content, range, response, signal, task })
+      response.end()
+    } finally {
+      leave()
+    }
+  }
+
+  async function sendRange(part: {
+    content: ServedContent
+    range: ByteRange
+    response: ServerResponse
+    signal: AbortSignal
+    task: TaskId
+  }): Promise<void> {
+    const { content, range, response, signal, task } = part
+    let at = range.start
+    while (at < range.end) {
+      const index = pieceAt(content.geometry, at)
+      await awaitPiece(content, index, holdMs, signal)
+      const end = Math.min(range.end, pieceSpan(content.geometry, index).end)
+      await writeBody({
+        read: (from, to) => content.read(from, to),
+        start: at,
+        end,
+        response,
+        signal,
+        limit: (bytes) => options.uploads.take(bytes, signal),
+      })
+      options.onSent?.(task, end - at)
+      at = end
+    }
+  }
+
+  function refuse(response: ServerResponse, task: string, cause: unknown): void {
+    const problem = problemOf(cause)
+    options.onError?.(
+      task,
+      cause instanceof AppError ? cause : new AppError('INTERNAL', problem.title, { cause }),
+    )
+    if (response.headersSent) {
+      response.destroy()
+      return
+    }
+    const body = JSON.stringify(problem)
+    response.writeHead(problem.status, {
+      'content-type': 'application/problem+json',
+      'content-length': Buffer.byteLength(body),
+      ...(problem.status === 429 ? { 'retry-after': '1' } : {}),
+    })
+    response.end(body)
+  }
+}
+
+function isOnePiece(content: ServedContent, index: PieceIndex, range: ByteRange): boolean {
+  const span = pieceSpan(content.geometry, index)
+  return span.start === range.start && span.end === range.end
+}
+
+/** Urgent pieces before all others, repairs after all others, else the oldest piece first. */
+function queueKey(priority: PiecePriority, index: PieceIndex): number {
+  if (priority === 'urgent') return -1
+  return priority === 'repair' ? 1e9 + index : index
+}
+
+function priorityOf(text: string | undefined): PiecePriority {
+  return text === 'urgent' || text === 'repair' ? text : 'tree'
+}
+
+function oneHeader(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value[0] : value
+}
