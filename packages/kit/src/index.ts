@@ -1,1 +1,35 @@
-export {}
+export type { AccessRules } from './access.ts'
+export { type AddressGuard, createAddressGuard, isLoopbackAddress } from './address-guard.ts'
+export { type BackoffOptions, backoffMs, sleep } from './backoff.ts'
+export { CLOSE_GRACE_MS, closeServer } from './close-server.ts'
+export { defaultDataDir } from './data-dir.ts'
+export {
+  answerError,
+  createHttpServer,
+  enumerateRoutes,
+  type HttpServerOptions,
+  type RegisteredRoute,
+} from './http-server.ts'
+export { type Startable, startAll, stopAll } from './lifecycle.ts'
+export { TokenBucket, type TokenBucketOptions } from './limits.ts'
+export {
+  type BoundAddress,
+  formatAddress,
+  type ListenAddress,
+  listen,
+  parseListen,
+} from './listen.ts'
+export { createLogger, type Logger, type LoggerOptions, silentLogger } from './log.ts'
+export { createMetrics, type Metrics } from './metrics.ts'
+export { createOriginDispatcher, type OriginDispatcherOptions } from './origin-dispatcher.ts'
+export { originErrorOf } from './origin-error.ts'
+export { PROBLEM_TYPE, problemOf } from './problem.ts'
+export { redactText } from './redact.ts'
+export {
+  formatDuration,
+  formatRate,
+  formatSize,
+  parseDuration,
+  parseRate,
+  parseSize,
+} from './units.ts'
