@@ -1,4 +1,5 @@
-import { AppError, type ErrorCode, isAppError } from '@df/proto'
+import { originErrorOf } from '@df/kit'
+import { AppError, type ErrorCode } from '@df/proto'
 import { type Dispatcher, request } from 'undici'
 import type { Challenge } from './challenge.ts'
 import { redactUrl } from './redact.ts'
@@ -48,7 +49,7 @@ export class AnonymousTokens {
    * The token for `Authorization: Bearer`, as `challenge` of `registry` asks for it. The realm must be https; http
    * only if the registry is spoken to by http, or is on this host.
    * @throws AppError ORIGIN_UNAUTHORIZED (no Bearer challenge, realm not allowed, token refused), ORIGIN_FORBIDDEN,
-   *   ORIGIN_RATE_LIMITED, ORIGIN_FAILED, ORIGIN_UNREACHABLE, ORIGIN_STALLED, or what the dispatcher's guard throws
+   *   ORIGIN_RATE_LIMITED, ORIGIN_FAILED, ORIGIN_UNREACHABLE, ORIGIN_TLS, ORIGIN_STALLED, ORIGIN_REFUSED (address guard)
    */
   async get(challenge: Challenge, registry: URL, signal?: AbortSignal): Promise<string> {
     signal?.throwIfAborted()
@@ -131,7 +132,7 @@ async function askForToken(
       )
     return parseToken(text, server)
   } catch (error) {
-    throw asAppError(error, server)
+    throw tokenErrorOf(error, server)
   }
 }
 
@@ -170,15 +171,10 @@ function codeOf(status: number): ErrorCode {
   return status === 429 ? 'ORIGIN_RATE_LIMITED' : 'ORIGIN_FAILED'
 }
 
-function asAppError(error: unknown, server: string): AppError {
-  if (isAppError(error)) return error
-  if (!(error instanceof Error)) return new AppError('ORIGIN_UNREACHABLE', String(error))
-  if (isAppError(error.cause)) return error.cause
-  if (error.name === 'TimeoutError')
-    return new AppError('ORIGIN_STALLED', `${server} did not answer in time`, { cause: error })
-  return new AppError('ORIGIN_UNREACHABLE', `${server} cannot be reached: ${error.message}`, {
-    cause: error,
-  })
+function tokenErrorOf(error: unknown, server: string): Error {
+  return error instanceof Error && error.name === 'TimeoutError'
+    ? new AppError('ORIGIN_STALLED', `${server} did not answer in time`, { cause: error })
+    : originErrorOf(error)
 }
 
 /** Gives up waiting when the caller does; the request goes on for the others. */
