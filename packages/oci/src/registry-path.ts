@@ -37,7 +37,7 @@ function uploadsPath(rest: string): RegistryPath | undefined {
 
 /** The last two segments say what is meant, as a repository may have components such as `blobs` too. */
 function contentPath(rest: string): RegistryPath | undefined {
-  const [, repository = '', noun, last = ''] = /^(.+)\/([a-z]+)\/([^/]+)$/.exec(rest) ?? []
+  const [, repository = '', noun = '', last = ''] = /^(.+)\/([a-z]+)\/([^/]+)$/.exec(rest) ?? []
   if (!isRepositoryName(repository)) return undefined
   const reference = last.replace(/%3a/i, ':')
   switch (noun) {
