@@ -2,6 +2,18 @@ export type { AccessRules } from './access.ts'
 export { type AddressGuard, createAddressGuard, isLoopbackAddress } from './address-guard.ts'
 export { type BackoffOptions, backoffMs, sleep } from './backoff.ts'
 export { CLOSE_GRACE_MS, closeServer } from './close-server.ts'
+export {
+  type CommonConfig,
+  type ConfigDefinition,
+  type ConfigOptions,
+  defineConfig,
+  type Environment,
+} from './config/define.ts'
+export type { Fault } from './config/fault.ts'
+export { type LoadedConfig, type LoadOptions, loadConfig } from './config/load.ts'
+export { printConfig } from './config/print.ts'
+export { configReference, helpText } from './config/reference.ts'
+export type { SettingKeywords, Unit } from './config/setting.ts'
 export { defaultDataDir } from './data-dir.ts'
 export {
   answerError,
@@ -24,6 +36,7 @@ export { createMetrics, type Metrics } from './metrics.ts'
 export { createOriginDispatcher, type OriginDispatcherOptions } from './origin-dispatcher.ts'
 export { originErrorOf } from './origin-error.ts'
 export { PROBLEM_TYPE, problemOf } from './problem.ts'
+export { type Composition, type ProgramOptions, runProgram } from './program.ts'
 export { redactText } from './redact.ts'
 export {
   formatDuration,
