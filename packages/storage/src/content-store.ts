@@ -14,7 +14,7 @@ export interface ContentSummary extends ContentMeta {
   pieces: number
   havePieces: number
   verified: boolean
-  /** Bytes this content takes on disk. */
+  /** Bytes of its stored pieces. */
   storedBytes: number
   createdAtMs: number
   lastUsedAtMs: number
@@ -49,6 +49,7 @@ export interface ContentStore {
   /** Forgets a content; open holders read on until they release it, then the file goes. False when unknown. */
   remove(task: TaskId): Promise<boolean>
   list(): ContentSummary[]
+  /** Bytes of stored pieces, removed contents included that somebody still holds; `quotaBytes` 0 for none. */
   usage(): { storedBytes: number; quotaBytes: number }
 }
 
@@ -64,12 +65,17 @@ export interface StoredContent {
   bits(): Uint8Array
   /**
    * Stores a piece: data first, then its record. Writing a piece that is there already does nothing.
+   * `data` is not to change until this resolves.
    * @throws AppError DISK_FULL (ENOSPC, EDQUOT) or STORAGE_FAILED; the piece is then absent
    */
   writePiece(index: PieceIndex, data: Uint8Array, record: PieceRecord): Promise<void>
-  /** Proof of a stored piece, when it has one. */
+  /** Proof of a stored piece, when it has one. None once the content is removed: it is not for others then. */
   proof(index: PieceIndex): Uint8Array | undefined
-  /** Bytes [start, end), which must lie within stored pieces. */
+  /**
+   * Bytes [start, end), which must lie within stored pieces. Nothing bounds the buffer but the caller: ask for
+   * a MiB at a time.
+   * @throws AppError STORAGE_FAILED when a piece of the range is absent or cannot be read
+   */
   read(start: number, end: number): Promise<Buffer>
   /** Tells of each piece when it is stored; returns the way to stop. */
   onPiece(listener: (index: PieceIndex) => void): () => void
@@ -77,6 +83,12 @@ export interface StoredContent {
   markVerified(): Promise<void>
   /** Drops pieces that turned out wrong. */
   discard(indexes: Iterable<PieceIndex>): Promise<void>
+  /**
+   * Gives the complete content a second name: a clone or a hard link where the file system can, else a copy.
+   * The file has mode 0600, and with a hard link the mode and the bytes are one with the store's.
+   * @throws AppError OUTPUT_FAILED (`path` exists, or cannot be made), DISK_FULL
+   */
+  linkTo(path: string): Promise<void>
   /** Gives the lease back; the object is not used afterwards. */
   release(): void
 }

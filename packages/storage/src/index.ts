@@ -1,1 +1,8 @@
-export {}
+export type {
+  ContentMeta,
+  ContentStore,
+  ContentSummary,
+  PieceRecord,
+  StoredContent,
+} from './content-store.ts'
+export { type ContentStoreOptions, createContentStore } from './create-content-store.ts'

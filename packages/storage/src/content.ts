@@ -1,0 +1,389 @@
+import { Bitfield } from '@df/codec'
+import type { Logger } from '@df/kit'
+import { type PieceIndex, pieceCount, pieceLength, pieceSpan } from '@df/proto'
+import type { ContentMeta, ContentSummary, PieceRecord, StoredContent } from './content-store.ts'
+import { DataFile } from './data-file.ts'
+import { HeldFile } from './held-file.ts'
+import type { Layout } from './layout.ts'
+import { Lease } from './lease.ts'
+import { LinkOut } from './link-out.ts'
+import {
+  deleteContent,
+  deletePiece,
+  type MetaDb,
+  type MetaOp,
+  putContent,
+  putPiece,
+} from './meta-db.ts'
+import { refuseUnfitPiece, refuseUnstoredRange } from './piece-checks.ts'
+import { wrongPieces } from './recheck.ts'
+import type { ContentRecord } from './records.ts'
+import { SavedRecord } from './saved-record.ts'
+import type { Evictable, Space } from './space.ts'
+import { isNoSpace, misuse, storageError } from './storage-error.ts'
+
+/** The time of last use is recorded this exactly; it decides only what is evicted first. */
+const LAST_USED_GRAIN_MS = 60_000
+
+/** What the contents of a store share. */
+export interface ContentContext {
+  layout: Layout
+  db: MetaDb
+  space: Space<Content>
+  now: () => number
+  logger: Logger | undefined
+  /** Takes a dropped content out of the list. */
+  forget: (content: Content) => void
+}
+
+/**
+ * One content, shared by all who have a lease on it. Whatever decides which file or record a name means
+ * (create, lease, drop) happens without waiting in between, so two contents of one task never meet in one place.
+ */
+export class Content implements Evictable {
+  readonly meta: ContentMeta
+  readonly #context: ContentContext
+  readonly #have: Bitfield
+  readonly #file: HeldFile
+  /** Resolves when a new content's own record is written. */
+  readonly #recorded: Promise<void>
+  readonly #writing = new Map<PieceIndex, Promise<void>>()
+  readonly #listeners = new Set<(index: PieceIndex) => void>()
+  readonly #saved: SavedRecord
+  readonly #linkOut: LinkOut
+  #leases = 0
+  #dropped = false
+  #rechecking: Promise<void> | undefined
+
+  private constructor(
+    context: ContentContext,
+    record: ContentRecord,
+    have: Bitfield,
+    recorded: Promise<void>,
+  ) {
+    const { task, identity, url, geometry, generation } = record
+    this.meta = { task, identity, url, geometry, generation }
+    this.#context = context
+    this.#saved = new SavedRecord(context.db, record)
+    this.#have = have
+    this.#recorded = recorded
+    this.#file = new HeldFile(context.layout.dataPath(task), {
+      opened: (file) => this.#look(file),
+      idle: () => this.#becameIdle(),
+    })
+    this.#linkOut = new LinkOut({
+      task,
+      layout: context.layout,
+      held: this.#file,
+      saved: this.#saved,
+      isDropped: () => this.#dropped,
+    })
+  }
+
+  /** A new empty content. Its file replaces whatever lies in its place. */
+  static create(context: ContentContext, meta: ContentMeta): Content {
+    const { layout, db, now } = context
+    const { task, identity, url, geometry, generation } = meta
+    layout.createDataDirectory(task)
+    DataFile.create(layout.dataPath(task), geometry.contentLength).close()
+    const record: ContentRecord = {
+      task,
+      identity,
+      url,
+      geometry,
+      generation,
+      createdAtMs: now(),
+      lastUsedAtMs: now(),
+      verified: false,
+      suspect: false,
+      linkedOutMtimeNs: null,
+    }
+    const recorded = db.commit([putContent(record)])
+    const content = new Content(context, record, new Bitfield(pieceCount(geometry)), recorded)
+    recorded.catch(() => content.drop())
+    return content
+  }
+
+  /** A content as found on disk. */
+  static found(context: ContentContext, record: ContentRecord, have: Bitfield): Content {
+    const content = new Content(context, record, have, Promise.resolve())
+    context.space.found(content.storedBytes)
+    return content
+  }
+
+  get storedBytes(): number {
+    const { geometry } = this.meta
+    const last = this.#have.count - 1
+    const short = this.#have.has(last) ? geometry.pieceSize - pieceLength(geometry, last) : 0
+    return this.#have.size * geometry.pieceSize - short
+  }
+
+  get missingBytes(): number {
+    return this.meta.geometry.contentLength - this.storedBytes
+  }
+
+  get lastUsedAtMs(): number {
+    return this.#saved.value.lastUsedAtMs
+  }
+
+  get idle(): boolean {
+    return this.#file.idle
+  }
+
+  get havePieces(): number {
+    return this.#have.size
+  }
+
+  get complete(): boolean {
+    return this.#have.full
+  }
+
+  get verified(): boolean {
+    return this.#saved.value.verified && !this.#saved.value.suspect
+  }
+
+  has(index: PieceIndex): boolean {
+    return this.#have.has(index)
+  }
+
+  bits(): Uint8Array {
+    return this.#have.bytes()
+  }
+
+  summary(): ContentSummary {
+    return {
+      ...this.meta,
+      pieces: this.#have.count,
+      havePieces: this.#have.size,
+      verified: this.verified,
+      storedBytes: this.storedBytes,
+      createdAtMs: this.#saved.value.createdAtMs,
+      lastUsedAtMs: this.#saved.value.lastUsedAtMs,
+      leases: this.#leases,
+    }
+  }
+
+  /**
+   * A lease, once the pieces are checked where they must be. Undefined when the content was dropped meanwhile,
+   * or is now, as its data file has vanished. The lease counts from the call on: what is being opened is not
+   * evicted.
+   */
+  async lease(): Promise<StoredContent | undefined> {
+    if (!this.#file.acquire()) {
+      await this.drop()
+      return undefined
+    }
+    this.#leases++
+    this.#saved.change({ lastUsedAtMs: this.#context.now() })
+    try {
+      await this.#recorded
+      if (this.#saved.value.suspect) await (this.#rechecking ??= this.#recheck())
+    } catch (error) {
+      this.#endLease()
+      throw storageError(error, 'opening a content')
+    }
+    if (this.#dropped) {
+      this.#endLease()
+      return undefined
+    }
+    return new Lease(this, () => this.#endLease())
+  }
+
+  writePiece(index: PieceIndex, data: Uint8Array, record: PieceRecord): Promise<void> {
+    refuseUnfitPiece(this.meta.geometry, this.#have, index, data, record)
+    if (this.#have.has(index)) return Promise.resolve()
+    const running = this.#writing.get(index)
+    if (running !== undefined) return running
+    const writing = this.#file
+      .use((file) => this.#store(file, index, data, record))
+      .finally(() => this.#writing.delete(index))
+    this.#writing.set(index, writing)
+    return writing
+  }
+
+  /** A dropped content has no proofs any more: it is not for others. */
+  proof(index: PieceIndex): Uint8Array | undefined {
+    if (!this.#have.has(index) || this.#dropped) return undefined
+    return this.#context.db.piece(this.meta.task, index)?.proof
+  }
+
+  async read(start: number, end: number): Promise<Buffer> {
+    refuseUnstoredRange(this.meta.geometry, this.#have, start, end)
+    if (start === end) return Buffer.alloc(0)
+    try {
+      return await this.#file.use((file) => file.read(start, end))
+    } catch (error) {
+      throw storageError(error, 'reading a content')
+    }
+  }
+
+  onPiece(listener: (index: PieceIndex) => void): () => void {
+    // Wrapped: a function given twice is told twice, and taken back one by one.
+    const own = (index: PieceIndex) => listener(index)
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
+  }
+
+  async markVerified(): Promise<void> {
+    if (!this.complete) throw misuse('a content that is not complete cannot be verified')
+    this.#saved.change({ verified: true })
+    await this.#saved.save()
+  }
+
+  async discard(indexes: Iterable<PieceIndex>): Promise<void> {
+    const deletions = this.#takeOut(indexes)
+    if (deletions.length === 0) return
+    this.#saved.change({ verified: false })
+    await this.#saved.save(deletions)
+  }
+
+  async linkTo(path: string): Promise<void> {
+    if (!this.complete) throw misuse('a content that is not complete cannot be linked out')
+    await this.#linkOut.linkTo(path)
+  }
+
+  /**
+   * Forgets the content at once and frees its place; holders of leases go on with the open file. Never
+   * rejects: what stays on disk is found and removed at the next start.
+   */
+  async drop(): Promise<void> {
+    if (this.#dropped) return
+    this.#dropped = true
+    this.#saved.close()
+    const { layout, db, space, forget, logger } = this.#context
+    const { task } = this.meta
+    forget(this)
+    if (this.idle) space.giveBack(this.storedBytes)
+    const pieces = [...this.#indexes(), ...this.#writing.keys()]
+    const results = await Promise.allSettled([
+      layout.removeData(task),
+      db.commit([deleteContent(task), ...pieces.map((index) => deletePiece(task, index))]),
+    ])
+    for (const result of results) {
+      if (result.status === 'fulfilled') continue
+      logger?.warn({ err: result.reason, taskId: task }, 'a content was not removed whole')
+    }
+  }
+
+  /** Waits for what runs and closes the file, whoever has a lease. Gives what is to be recorded last. */
+  async close(): Promise<MetaOp[]> {
+    await this.#file.settled()
+    this.#file.close()
+    const ops = this.#saved.unsaved()
+    this.#saved.close()
+    return ops
+  }
+
+  *#indexes(): Generator<PieceIndex> {
+    for (let index = 0; index < this.#have.count; index++) if (this.#have.has(index)) yield index
+  }
+
+  /** A file that is not as it was left makes its pieces suspect. */
+  #look(file: DataFile): void {
+    const { contentLength } = this.meta.geometry
+    const { linkedOutMtimeNs } = this.#saved.value
+    const { sizeBytes, mtimeNs } = file.facts()
+    const foreign = linkedOutMtimeNs !== null && linkedOutMtimeNs !== String(mtimeNs)
+    if (sizeBytes === contentLength && !foreign) return
+    this.#saved.change({ suspect: true })
+    if (linkedOutMtimeNs === null) file.setSize(contentLength)
+    else this.#saved.change({ linkedOutMtimeNs: String(mtimeNs) })
+  }
+
+  async #recheck(): Promise<void> {
+    const { db, logger } = this.#context
+    const { task, geometry } = this.meta
+    try {
+      const wrong = await this.#file.use((file) =>
+        wrongPieces({
+          file,
+          geometry,
+          indexes: this.#indexes(),
+          sha256Of: (index) => db.piece(task, index)?.sha256,
+        }),
+      )
+      const deletions = this.#takeOut(wrong)
+      this.#saved.change({
+        suspect: false,
+        verified: this.#saved.value.verified && wrong.length === 0,
+      })
+      if (wrong.length > 0) {
+        logger?.warn({ taskId: task, pieces: wrong.length }, 'stored pieces were wrong: dropped')
+      }
+      await this.#saved.save(deletions)
+    } finally {
+      this.#rechecking = undefined
+    }
+  }
+
+  async #store(
+    file: DataFile,
+    index: PieceIndex,
+    data: Uint8Array,
+    record: PieceRecord,
+  ): Promise<void> {
+    const { task, geometry } = this.meta
+    const { space, db } = this.#context
+    space.take(data.length)
+    try {
+      const target =
+        this.#saved.value.linkedOutMtimeNs === null ? file : await this.#linkOut.ownFile(file)
+      await this.#retryWhenFull(data.length, () =>
+        target.write(data, pieceSpan(geometry, index).start),
+      )
+      await this.#retryWhenFull(data.length, async () => {
+        if (!this.#dropped) await db.commit([putPiece(task, index, record)])
+      })
+    } catch (error) {
+      space.giveBack(data.length)
+      throw storageError(error, 'storing a piece')
+    }
+    this.#have.add(index)
+    this.#tell(index)
+  }
+
+  /** Takes pieces out; gives the deletions of their records. */
+  #takeOut(indexes: Iterable<PieceIndex>): MetaOp[] {
+    const deletions: MetaOp[] = []
+    for (const index of indexes) {
+      if (!this.#have.delete(index)) continue
+      this.#context.space.giveBack(pieceLength(this.meta.geometry, index))
+      deletions.push(deletePiece(this.meta.task, index))
+    }
+    return deletions
+  }
+
+  async #retryWhenFull(bytes: number, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!isNoSpace(error) || !(await this.#context.space.relieve(bytes))) throw error
+      await work()
+    }
+  }
+
+  #tell(index: PieceIndex): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(index)
+      } catch (error) {
+        this.#context.logger?.error({ err: error }, 'a listener for stored pieces failed')
+      }
+    }
+  }
+
+  #endLease(): void {
+    this.#leases--
+    this.#saved.change({ lastUsedAtMs: this.#context.now() })
+    this.#file.release()
+  }
+
+  #becameIdle(): void {
+    const { space, logger } = this.#context
+    if (this.#dropped) space.giveBack(this.storedBytes)
+    if (this.#saved.lastUsedLagMs < LAST_USED_GRAIN_MS) return
+    this.#saved.save().catch((error: unknown) => {
+      logger?.warn({ err: error, taskId: this.meta.task }, 'the time of use was not recorded')
+    })
+  }
+}

@@ -1,0 +1,167 @@
+import type { Logger } from '@df/kit'
+import { pieceCount, type TaskId } from '@df/proto'
+import { Content, type ContentContext } from './content.ts'
+import type { ContentMeta, ContentStore, ContentSummary, StoredContent } from './content-store.ts'
+import { Layout } from './layout.ts'
+import { MetaDb } from './meta-db.ts'
+import { MAX_PIECES } from './records.ts'
+import { Space } from './space.ts'
+import { recoverContents } from './startup.ts'
+import { isNoSpace, misuse, storageError } from './storage-error.ts'
+
+export interface ContentStoreOptions {
+  /** Everything the store writes lies below. Made when absent. */
+  dir: string
+  /** Most bytes of stored pieces; 0 for no limit. */
+  quotaBytes: number
+  /** Shares of the quota: above `highWater` (default 1) contents are evicted down to `lowWater` (default 0.9). */
+  highWater?: number
+  lowWater?: number
+  logger?: Logger
+  now?: () => number
+}
+
+/** The store of a data directory; one process at a time has it. */
+export function createContentStore(options: ContentStoreOptions): ContentStore {
+  return new DirectoryStore(options)
+}
+
+class DirectoryStore implements ContentStore {
+  readonly #options: ContentStoreOptions
+  readonly #contents = new Map<TaskId, Content>()
+  #context: ContentContext | undefined
+
+  constructor(options: ContentStoreOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    if (this.#context !== undefined) throw misuse('the store is started already')
+    const { dir, logger } = this.#options
+    const layout = new Layout(dir)
+    try {
+      layout.createDirectories()
+      const db = await MetaDb.open(layout, logger)
+      try {
+        await this.#load(layout, db)
+      } catch (error) {
+        await db.abandon()
+        throw error
+      }
+    } catch (error) {
+      throw storageError(error, `opening the data directory ${dir}`)
+    }
+  }
+
+  async stop(): Promise<void> {
+    const context = this.#context
+    if (context === undefined) return
+    this.#context = undefined
+    const contents = [...this.#contents.values()]
+    this.#contents.clear()
+    const lastOps = await Promise.all(contents.map((content) => content.close()))
+    await context.layout.settled()
+    try {
+      await context.db.close(lastOps.flat())
+    } catch (error) {
+      throw storageError(error, 'closing the store')
+    }
+  }
+
+  async open(task: TaskId): Promise<StoredContent | undefined> {
+    this.#started()
+    return await this.#contents.get(task)?.lease()
+  }
+
+  async create(meta: ContentMeta): Promise<StoredContent> {
+    const { space } = this.#started()
+    if (pieceCount(meta.geometry) > MAX_PIECES) throw misuse('the content has too many pieces')
+    let relieved = false
+    for (;;) {
+      try {
+        const lease = await this.#leasePresentOrNew(meta)
+        if (lease !== undefined) return lease
+      } catch (error) {
+        if (relieved || !isNoSpace(error) || !(await space.relieve(1))) {
+          throw storageError(error, 'creating a content')
+        }
+        relieved = true
+      }
+    }
+  }
+
+  async remove(task: TaskId): Promise<boolean> {
+    this.#started()
+    const content = this.#contents.get(task)
+    if (content === undefined) return false
+    await content.drop()
+    return true
+  }
+
+  list(): ContentSummary[] {
+    return [...this.#contents.values()].map((content) => content.summary())
+  }
+
+  usage(): { storedBytes: number; quotaBytes: number } {
+    const { quotaBytes } = this.#options
+    return { storedBytes: this.#context?.space.takenBytes ?? 0, quotaBytes }
+  }
+
+  /** Undefined when the content was removed, or its file has vanished, while it was being opened. */
+  async #leasePresentOrNew(meta: ContentMeta): Promise<StoredContent | undefined> {
+    const context = this.#started()
+    const present = this.#contents.get(meta.task)
+    if (present === undefined || !isSameContent(present.meta, meta)) {
+      void present?.drop()
+      context.space.makeRoom(meta.geometry.contentLength)
+      const content = Content.create(context, meta)
+      this.#contents.set(meta.task, content)
+      return await content.lease()
+    }
+    const lease = await present.lease()
+    try {
+      if (lease !== undefined) context.space.makeRoom(present.missingBytes)
+    } catch (error) {
+      lease?.release()
+      throw error
+    }
+    return lease
+  }
+
+  async #load(layout: Layout, db: MetaDb): Promise<void> {
+    const { quotaBytes, highWater = 1, lowWater = 0.9, logger, now = Date.now } = this.#options
+    const contents = this.#contents
+    const context: ContentContext = {
+      layout,
+      db,
+      space: new Space<Content>({
+        quotaBytes,
+        highWater,
+        lowWater,
+        contents: () => contents.values(),
+        evict: (content) => content.drop(),
+      }),
+      now,
+      logger,
+      forget: ({ meta }) => contents.delete(meta.task),
+    }
+    for (const { record, have } of await recoverContents(layout, db, logger)) {
+      contents.set(record.task, Content.found(context, record, have))
+    }
+    this.#context = context
+  }
+
+  #started(): ContentContext {
+    if (this.#context === undefined) throw misuse('the store is not started')
+    return this.#context
+  }
+}
+
+function isSameContent(a: ContentMeta, b: ContentMeta): boolean {
+  return (
+    a.generation === b.generation &&
+    a.geometry.contentLength === b.geometry.contentLength &&
+    a.geometry.pieceSize === b.geometry.pieceSize &&
+    a.geometry.stripes === b.geometry.stripes
+  )
+}

@@ -1,0 +1,108 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  read,
+  write,
+  writeSync,
+} from 'node:fs'
+import { promisify } from 'node:util'
+
+const FILE_MODE = 0o600
+/** Larger writes go to the thread pool: they would hold up the event loop for milliseconds. */
+const MAX_SYNC_BYTES = 1024 * 1024
+/** A small write that takes this long means that the kernel throttles writers. */
+const SLOW_WRITE_MS = 10
+const SLOW_PERIOD_MS = 5000
+
+const readAsync = promisify(read)
+const writeAsync = promisify(write)
+
+/** The sparse file of one content, open. */
+export class DataFile {
+  readonly #fd: number
+  #asyncUntilMs = 0
+
+  private constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  /** Makes a file of `sizeBytes` that takes no space; one that is there is emptied. */
+  static create(path: string, sizeBytes: number): DataFile {
+    const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+    const file = new DataFile(openSync(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, FILE_MODE))
+    try {
+      file.setSize(sizeBytes)
+    } catch (error) {
+      file.close()
+      throw error
+    }
+    return file
+  }
+
+  static open(path: string): DataFile {
+    return new DataFile(openSync(path, constants.O_RDWR | constants.O_NOFOLLOW))
+  }
+
+  /** A path to the very file that is open, whatever has become of its name (Linux). */
+  get openPath(): string {
+    return `/proc/self/fd/${this.#fd}`
+  }
+
+  facts(): { sizeBytes: number; mtimeNs: bigint; links: number } {
+    const { size, mtimeNs, nlink } = fstatSync(this.#fd, { bigint: true })
+    return { sizeBytes: Number(size), mtimeNs, links: Number(nlink) }
+  }
+
+  setSize(sizeBytes: number): void {
+    ftruncateSync(this.#fd, sizeBytes)
+  }
+
+  /**
+   * Writes all of `data` at `offset`. Small writes are made at once: a copy into the page cache costs a third
+   * to a half of what the way through the thread pool costs (measured: 64 KiB 17 against 49 µs of CPU, 256 KiB
+   * 47 against 95, 1 MiB 200 against 280). While the kernel throttles writers they too go to the thread pool.
+   */
+  async write(data: Uint8Array, offset: number): Promise<void> {
+    let done = 0
+    while (done < data.length) {
+      const length = data.length - done
+      const atOnce = length <= MAX_SYNC_BYTES && performance.now() >= this.#asyncUntilMs
+      done += atOnce
+        ? this.#writeAtOnce(data, done, offset + done)
+        : (await writeAsync(this.#fd, data, done, length, offset + done)).bytesWritten
+    }
+  }
+
+  #writeAtOnce(data: Uint8Array, from: number, position: number): number {
+    const startMs = performance.now()
+    const written = writeSync(this.#fd, data, from, data.length - from, position)
+    const endMs = performance.now()
+    if (endMs - startMs > SLOW_WRITE_MS) this.#asyncUntilMs = endMs + SLOW_PERIOD_MS
+    return written
+  }
+
+  /** Bytes [start, end) in a buffer of their own. */
+  async read(start: number, end: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafeSlow(end - start)
+    let done = 0
+    while (done < buffer.length) {
+      const { bytesRead } = await readAsync(
+        this.#fd,
+        buffer,
+        done,
+        buffer.length - done,
+        start + done,
+      )
+      if (bytesRead === 0) throw new Error(`the data file ends at byte ${start + done}`)
+      done += bytesRead
+    }
+    return buffer
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}
