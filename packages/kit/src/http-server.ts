@@ -7,6 +7,7 @@ import {
   type FastifyReply,
   type FastifyRequest,
   fastify,
+  LogController,
   type RouteOptions,
 } from 'fastify'
 import type { Logger } from 'pino'
@@ -61,7 +62,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const logger: FastifyBaseLogger = options.logger.child({ server: name })
   const server = fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: false,
     bodyLimit: maxBodyBytes,
     serverFactory: (handler) => nodeServer(handler, options.tls),

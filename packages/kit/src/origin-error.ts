@@ -19,7 +19,7 @@ export function originErrorOf(error: unknown): Error {
   }
   const reasons = [...chainOf(error)]
   const code = reasons.map(codeOf).find((found) => found !== '') ?? ''
-  const message = reasons[0]?.message || code || String(error)
+  const message = sentenceOf(reasons[0]) || code || String(error)
   if (tlsCode.test(code) || codes[code] === 'ORIGIN_TLS') {
     return new AppError('ORIGIN_TLS', `no trusted connection to the origin: ${message}`, {
       cause: error,
@@ -43,4 +43,11 @@ function* chainOf(error: unknown, depth = 0): Generator<Error> {
 
 function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+/** OpenSSL's own messages name its source files; its reason is a few words. */
+function sentenceOf(error: Error | undefined): string | undefined {
+  if (error !== undefined && 'reason' in error && typeof error.reason === 'string')
+    return error.reason
+  return error?.message
 }

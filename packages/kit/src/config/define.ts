@@ -49,10 +49,10 @@ const LogLevel = Type.Union(
     Type.Literal('fatal'),
   ],
   {
-    description: 'least important messages to log',
+    description: 'least important messages to log: trace, debug, info, warn, error or fatal',
+    placeholder: 'LEVEL',
     default: 'info',
     reloadable: true,
-    placeholder: 'LEVEL',
   } satisfies SettingKeywords,
 )
 
@@ -74,8 +74,7 @@ export function defineConfig<const P extends TProperties>(
   for (const setting of settings) {
     if (setting.default === undefined) continue
     const read = readNative(setting, setting.default, '/')
-    const empty = setting.shape !== 'one' && Object.keys(setting.default as object).length === 0
-    if ('faults' in read && !empty) {
+    if ('faults' in read) {
       throw new TypeError(`the default of ${setting.key} ${read.faults[0]?.what}`)
     }
   }

@@ -9,7 +9,7 @@ export interface Fault {
 }
 
 /** All faults as one error: one sentence for one fault, else a line each. */
-export function configError(program: string, faults: readonly Fault[]): AppError {
+export function configError(faults: readonly Fault[]): AppError {
   const lines = faults.map(({ where, what, hint }) => {
     return `${where}: ${what}${hint === undefined ? '' : `; ${hint}`}`
   })
@@ -17,5 +17,5 @@ export function configError(program: string, faults: readonly Fault[]): AppError
     lines.length === 1
       ? (lines[0] ?? '')
       : `the configuration has ${lines.length} faults\n${lines.map((line) => `  ${line}`).join('\n')}`
-  return new AppError('CONFIG_INVALID', message, { hint: `see ${program} --help` })
+  return new AppError('CONFIG_INVALID', message)
 }

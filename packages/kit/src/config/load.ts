@@ -48,14 +48,14 @@ export function loadConfig<T>(
     }
     sources[setting.key] = found.where
   }
-  if (faults.length > 0) throw configError(definition.program, faults)
+  if (faults.length > 0) throw configError(faults)
   // Every leaf of the schema was read by its own rule, and required ones are there.
   const complete = config as T
   const conflicts = definition.check(complete).map((fault) => ({
     ...fault,
     where: [fault.where, sources[fault.where]].filter((part) => part !== 'default').join(' from '),
   }))
-  if (conflicts.length > 0) throw configError(definition.program, conflicts)
+  if (conflicts.length > 0) throw configError(conflicts)
   return { config: complete, sources, ...(file === undefined ? {} : { file }) }
 }
 

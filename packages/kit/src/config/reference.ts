@@ -13,7 +13,7 @@ export function configReference(definition: Definition): string {
       `\`${setting.flag}\``,
       `\`${setting.env}\`${setting.secret ? `, \`${setting.env}_FILE\`` : ''}`,
       `\`${valueForm(setting)}\``,
-      defaultOf(setting) ?? (setting.required ? 'required' : '–'),
+      defaultOf(setting) ?? (isNeeded(setting) ? 'required' : '–'),
       `${setting.description}${setting.reloadable ? ' (reloadable)' : ''}`,
     ]
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
@@ -68,7 +68,11 @@ function valueForm(setting: Setting): string {
 function remark(setting: Setting): string {
   const fallback = defaultOf(setting)
   if (fallback !== undefined) return ` (default ${fallback})`
-  return setting.required ? ' (required)' : ''
+  return isNeeded(setting) ? ' (required)' : ''
+}
+
+function isNeeded(setting: Setting): boolean {
+  return setting.required && setting.default === undefined
 }
 
 function defaultOf(setting: Setting): string | undefined {

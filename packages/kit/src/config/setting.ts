@@ -144,7 +144,7 @@ function settingOf(envPrefix: string, path: readonly string[], schema: TSchema):
     placeholder: words.placeholder ?? placeholderOf(kind, choices, unit),
     description: words.description,
     required: !Type.IsOptional(schema),
-    default: words.default ?? emptyValue(shape, kind, Type.IsOptional(schema)),
+    default: words.default ?? emptyValue(schema, kind),
     defaultText: words.defaultText,
     reloadable: words.reloadable === true,
     secret: words.secret === true,
@@ -169,11 +169,12 @@ function kindOf(key: string, item: TSchema): Pick<Setting, 'kind' | 'choices'> {
   throw new TypeError(`setting ${key} has a type that cannot be configured`)
 }
 
-/** What is not required to be given: no items, or off. */
-function emptyValue(shape: Setting['shape'], kind: Setting['kind'], optional: boolean): unknown {
-  if (optional) return undefined
-  if (shape === 'list') return []
-  if (shape === 'map') return {}
+/** What stands for a value that was not given: no items, or off. */
+function emptyValue(schema: TSchema, kind: Setting['kind']): unknown {
+  if (Type.IsOptional(schema)) return undefined
+  const { minItems = 0 } = schema as { minItems?: number }
+  if (Type.IsArray(schema)) return minItems > 0 ? undefined : []
+  if (Type.IsRecord(schema)) return {}
   return kind === 'switch' ? false : undefined
 }
 
