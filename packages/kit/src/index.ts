@@ -11,6 +11,7 @@ export {
 } from './config/define.ts'
 export type { Fault } from './config/fault.ts'
 export { type LoadedConfig, type LoadOptions, loadConfig } from './config/load.ts'
+export { nearest } from './config/nearest.ts'
 export { printConfig } from './config/print.ts'
 export { configReference, helpText } from './config/reference.ts'
 export type { SettingKeywords, Unit } from './config/setting.ts'
