@@ -1,1 +1,1 @@
-export {}
+export type { Engine, OpenRequest, OpenTask, TaskSnapshot } from './engine/engine.ts'
