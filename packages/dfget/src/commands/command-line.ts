@@ -1,0 +1,121 @@
+import { nearest } from '@df/kit'
+import { AppError } from '@df/proto'
+import yargs from 'yargs'
+import { cacheFlags, type Flag, getFlags, withCommon } from './flags.ts'
+
+/** A command line taken apart; nothing is interpreted yet but the command. */
+export type CommandLine =
+  | { command: 'get' | 'cache'; operands: string[]; values: FlagValues }
+  | { command: 'help'; text: string }
+  | { command: 'version' }
+
+/** What was given for each flag. */
+export interface FlagValues {
+  has(name: string): boolean
+  /** The last value given. */
+  text(name: string): string | undefined
+  texts(name: string): string[]
+}
+
+const getUsage = `Usage: dfget URL [-O FILE]
+       dfget cache ls|rm|verify
+
+Fetches a file through the hosts that have it already, and from its origin when that is the better way.`
+
+const cacheUsage = `Usage: dfget cache ls
+       dfget cache rm TASK… | --all
+       dfget cache verify [TASK…]
+
+Lists, removes or checks what downloads have stored on this host.`
+
+const epilogue = `Exit codes: 0 done, 1 unforeseen, 2 wrong usage, 3 not found, 4 no right, 5 network or origin,
+6 wrong content, 7 disk or file, 8 data directory in use, 9 refused address, 10 timed out.
+See docs/reference/exit-codes.md.`
+
+/**
+ * @throws AppError USAGE for an unknown flag (naming the nearest known one) or a flag without its value
+ */
+export async function parseCommandLine(argv: readonly string[]): Promise<CommandLine> {
+  const isCache = argv[0] === 'cache'
+  const flags = withCommon(isCache ? cacheFlags : getFlags)
+  const parser = createParser(flags, argv.slice(isCache ? 1 : 0))
+  const parsed = await parser.parseAsync()
+  refuseUnknown(Object.keys(parsed), flags)
+  const values = valuesOf(parsed)
+  if (values.has('help')) {
+    const help = parser.usage(isCache ? cacheUsage : getUsage).epilogue(epilogue)
+    return { command: 'help', text: `${await help.getHelp()}\n` }
+  }
+  if (values.has('version')) return { command: 'version' }
+  return { command: isCache ? 'cache' : 'get', operands: parsed._.map(String), values }
+}
+
+function createParser(flags: readonly Flag[], argv: readonly string[]) {
+  const parser = yargs([...argv])
+    .scriptName('dfget')
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'strip-aliased': true,
+    })
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .wrap(100)
+    .fail((message: string | null, error: Error | undefined) => {
+      throw (
+        error ??
+        usage(
+          (message ?? 'it cannot be read').replace(
+            /^Not enough arguments following: (.*)$/,
+            '--$1 needs a value',
+          ),
+        )
+      )
+    })
+  for (const flag of flags) {
+    parser.option(flag.name, {
+      ...(flag.short === undefined ? {} : { alias: flag.short }),
+      ...(flag.value === undefined ? { boolean: true } : { string: true, requiresArg: true }),
+      describe: flag.value === undefined ? flag.help : `${flag.value}: ${flag.help}`,
+      group: flag.group,
+    })
+  }
+  return parser
+}
+
+function refuseUnknown(given: readonly string[], flags: readonly Flag[]): void {
+  const names = flags.map(({ name }) => name)
+  const unknown = given.find((name) => name !== '_' && name !== '$0' && !names.includes(name))
+  if (unknown === undefined) return
+  const similar = nearest(unknown, names)
+  throw usage(
+    `unknown flag ${dashed(unknown)}`,
+    similar === undefined ? undefined : `did you mean ${dashed(similar)}?`,
+  )
+}
+
+function valuesOf(parsed: Readonly<Record<string, unknown>>): FlagValues {
+  const texts = (name: string) => [parsed[name]].flat().filter((value) => typeof value === 'string')
+  return {
+    has(name) {
+      const last = [parsed[name]].flat().at(-1)
+      return last !== undefined && last !== false
+    },
+    text: (name) => texts(name).at(-1),
+    texts,
+  }
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`
+}
+
+/** A wrong command line; the hint is `dfget --help` unless there is a better one. */
+export function usage(message: string, hint = 'dfget --help tells what there is'): AppError {
+  return new AppError('USAGE', message, { hint })
+}
