@@ -2,6 +2,7 @@ export { Bitfield } from './bitfield.ts'
 export { MAX_PROOF_GROUP, type ProofSubject, ProofVerifier, signPieces } from './piece-proof.ts'
 export {
   type ByteRange,
+  type ContentRange,
   formatContentRange,
   formatUnsatisfiedRange,
   parseContentRange,
