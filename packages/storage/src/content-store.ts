@@ -84,6 +84,11 @@ export interface StoredContent {
   /** Drops pieces that turned out wrong. */
   discard(indexes: Iterable<PieceIndex>): Promise<void>
   /**
+   * Hashes every stored piece again and drops those that are not what was recorded; gives how many.
+   * @throws AppError STORAGE_FAILED
+   */
+  recheck(): Promise<number>
+  /**
    * Gives the complete content a second name: a clone or a hard link where the file system can, else a copy.
    * The file has mode 0600, and with a hard link the mode and the bytes are one with the store's.
    * @throws AppError OUTPUT_FAILED (`path` exists, or cannot be made), DISK_FULL

@@ -53,7 +53,7 @@ export class Content implements Evictable {
   readonly #linkOut: LinkOut
   #leases = 0
   #dropped = false
-  #rechecking: Promise<void> | undefined
+  #rechecking: Promise<number> | undefined
 
   private constructor(
     context: ContentContext,
@@ -177,7 +177,7 @@ export class Content implements Evictable {
     this.#saved.change({ lastUsedAtMs: this.#context.now() })
     try {
       await this.#recorded
-      if (this.#saved.value.suspect) await (this.#rechecking ??= this.#recheck())
+      if (this.#saved.value.suspect) await this.recheck()
     } catch (error) {
       this.#endLease()
       throw storageError(error, 'opening a content')
@@ -237,6 +237,10 @@ export class Content implements Evictable {
     await this.#saved.save(deletions)
   }
 
+  recheck(): Promise<number> {
+    return (this.#rechecking ??= this.#recheck())
+  }
+
   async linkTo(path: string): Promise<void> {
     if (!this.complete) throw misuse('a content that is not complete cannot be linked out')
     await this.#linkOut.linkTo(path)
@@ -290,7 +294,7 @@ export class Content implements Evictable {
     else this.#saved.change({ linkedOutMtimeNs: String(mtimeNs) })
   }
 
-  async #recheck(): Promise<void> {
+  async #recheck(): Promise<number> {
     const { db, logger } = this.#context
     const { task, geometry } = this.meta
     try {
@@ -311,6 +315,7 @@ export class Content implements Evictable {
         logger?.warn({ taskId: task, pieces: wrong.length }, 'stored pieces were wrong: dropped')
       }
       await this.#saved.save(deletions)
+      return wrong.length
     } finally {
       this.#rechecking = undefined
     }

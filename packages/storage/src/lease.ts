@@ -57,6 +57,10 @@ export class Lease implements StoredContent {
     await this.#held().discard(indexes)
   }
 
+  async recheck(): Promise<number> {
+    return await this.#held().recheck()
+  }
+
   async linkTo(path: string): Promise<void> {
     await this.#held().linkTo(path)
   }
