@@ -23,6 +23,8 @@ export interface HttpServerOptions {
   name: string
   /** Whether the program can serve: the answer of /readyz. */
   isReady(): boolean
+  /** What /readyz says besides: facts about parts that the program can do without for a while. */
+  readyDetail?(): Readonly<Record<string, unknown>>
   access: AccessRules
   /** PEM texts; plain HTTP when absent. */
   tls?: { cert: string; key: string }
@@ -111,7 +113,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   server.get('/healthz', async () => 'ok\n')
   server.get('/readyz', async (_, reply) => {
     const ready = options.isReady()
-    return reply.code(ready ? 200 : 503).send(ready ? 'ready\n' : 'not ready\n')
+    reply.code(ready ? 200 : 503)
+    if (options.readyDetail !== undefined) return reply.send({ ready, ...options.readyDetail() })
+    return reply.send(ready ? 'ready\n' : 'not ready\n')
   })
   server.get('/metrics', async (_, reply) => {
     return reply.type(metrics.contentType).send(await metrics.text())
