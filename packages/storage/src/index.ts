@@ -6,3 +6,5 @@ export type {
   StoredContent,
 } from './content-store.ts'
 export { type ContentStoreOptions, createContentStore } from './create-content-store.ts'
+export { Spool, type SpoolFile } from './spool.ts'
+export { WholeDigest } from './whole-digest.ts'

@@ -12,7 +12,7 @@ export async function awaitPiece(
   signal: AbortSignal,
 ): Promise<void> {
   if (content.has(index)) return
-  if (!content.growing) throw new AppError('PIECE_ABSENT', 'the piece is not here')
+  if (!content.expects(index)) throw new AppError('PIECE_ABSENT', 'the piece is not here')
   if (holdMs <= 0) throw new AppError('PIECE_NOT_YET', 'the piece is on its way')
   signal.throwIfAborted()
   await new Promise<void>((resolve, reject) => {

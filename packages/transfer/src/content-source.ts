@@ -11,8 +11,8 @@ export interface ServedContent {
   readonly generation: string
   /** Whether the piece is stored and may be served (it has a proof). */
   has(index: PieceIndex): boolean
-  /** Whether pieces that are absent may still come; false means they will not. */
-  readonly growing: boolean
+  /** Whether a piece that is absent may still come; false means it will not. */
+  expects(index: PieceIndex): boolean
   proof(index: PieceIndex): Uint8Array | undefined
   read(start: number, end: number): Promise<Buffer>
   onPiece(listener: (index: PieceIndex) => void): () => void

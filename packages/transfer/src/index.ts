@@ -1,4 +1,5 @@
 export type { ContentSource, ServedContent } from './content-source.ts'
+export { type CutPiece, cutPieces } from './cut-pieces.ts'
 export {
   createOriginClient,
   type OriginClient,

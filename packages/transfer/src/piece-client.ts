@@ -24,6 +24,8 @@ export interface PieceRequest {
   priority: PiecePriority
   ticket: string
   signal: AbortSignal
+  /** Called as bytes arrive. */
+  onBytes?(count: number): void
 }
 
 export interface FetchedPiece {
@@ -89,7 +91,10 @@ export function createPieceClient(options: PieceClientOptions): PieceClient {
         signal: watch.signal,
       })
       if (response.statusCode !== 206) throw await refusalOf(response)
-      const { data, sha256 } = await readPiece(response, span.end - span.start, watch.heard)
+      const { data, sha256 } = await readPiece(response, span.end - span.start, (count) => {
+        watch.heard()
+        request.onBytes?.(count)
+      })
       const proof = Buffer.from(String(response.headers[headers.proof] ?? ''), 'base64url')
       if (!options.verifier.verify(request.subject, request.index, sha256, proof)) {
         throw new AppError('PIECE_INVALID', 'the host sent a piece that is not what was signed')
@@ -111,13 +116,13 @@ export function createPieceClient(options: PieceClientOptions): PieceClient {
 async function readPiece(
   response: Dispatcher.ResponseData,
   length: number,
-  heard: () => void,
+  onBytes: (count: number) => void,
 ): Promise<{ data: Buffer; sha256: Buffer }> {
   const data = Buffer.allocUnsafe(length)
   const hash = createHash('sha256')
   let at = 0
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    heard()
+    onBytes(chunk.length)
     if (at + chunk.length > length) {
       throw new AppError('PIECE_INVALID', 'the host sent more than was asked')
     }

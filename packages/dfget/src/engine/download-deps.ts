@@ -1,0 +1,25 @@
+import type { Logger, TokenBucket } from '@df/kit'
+import type { BytesBySource } from '@df/proto'
+import type { ContentStore, Spool } from '@df/storage'
+import type { OriginClient, PieceClient } from '@df/transfer'
+import type { SupernodePool } from '../session/supernode-pool.ts'
+import type { ByteBudget } from './byte-budget.ts'
+
+/** What all downloads of this host share. */
+export interface DownloadDeps {
+  store: ContentStore
+  spool: Spool
+  pool: SupernodePool
+  pieces: PieceClient
+  origin: OriginClient
+  /** Bounds the bytes in flight. */
+  budget: ByteBudget
+  /** Total download limit. */
+  downloads: TokenBucket
+  logger: Logger
+  /** Monotonic clock, in milliseconds. */
+  now(): number
+  onReceived(source: keyof BytesBySource, bytes: number): void
+  /** Credentials were not sent to a SuperNode, as the link to it is plain. */
+  onCredentialsKept(supernodeUrl: string): void
+}

@@ -1,0 +1,423 @@
+import { TokenBucket } from '@df/kit'
+import { redactUrl } from '@df/oci'
+import {
+  AppError,
+  type Geometry,
+  type HostId,
+  type HostMessage,
+  type MessageOf,
+  type PieceIndex,
+  pieceCount,
+  pieceLength,
+  type SupernodeMessage,
+  type TaskId,
+  toAppError,
+} from '@df/proto'
+import { type ContentMeta, type StoredContent, WholeDigest } from '@df/storage'
+import type { SwarmMember } from '../session/supernode-pool.ts'
+import type { SupernodeSession } from '../session/supernode-session.ts'
+import type { DownloadDeps } from './download-deps.ts'
+import type { OpenRequest, TaskSnapshot } from './engine.ts'
+import { OriginLane } from './origin-lane.ts'
+import { PieceWaits } from './piece-waits.ts'
+import { haveText, ProgressReporter } from './progress-reporter.ts'
+import { decideRescue } from './rescue-rules.ts'
+import { SwarmFetcher } from './swarm-fetcher.ts'
+import { allPieces, isSameContent, joinMessage, supernodeError } from './swarm-messages.ts'
+import { TaskTally } from './task-tally.ts'
+
+/** How often the rescue rules are asked. */
+const TICK_MS = 200
+/** How long a first session attempt may take before the task does without. */
+const SESSION_WAIT_MS = 1000
+/** A swarm whose SuperNode is away still counts while bytes came this recently. */
+const STILL_FED_MS = 1000
+/** A download that nobody reads and no swarm shares is given up after this. */
+const ABANDONED_MS = 10_000
+
+export interface DownloadRequest extends OpenRequest {
+  task: TaskId
+  /** What the origin told of its state just now; absent when it was not asked. */
+  generation?: string
+}
+
+/**
+ * One task on this host, from the first wish to the checked content, and after that its place in the swarm.
+ * Fetches by plan through {@link SwarmFetcher}; turns to the origin by {@link decideRescue}. Holds a lease on the
+ * content while it fetches.
+ */
+export class Download implements SwarmMember {
+  readonly task: TaskId
+  readonly waits: PieceWaits
+  readonly #deps: DownloadDeps
+  readonly #tally: TaskTally
+  readonly #limits: TokenBucket[]
+  readonly #ready = Promise.withResolvers<ContentMeta>()
+  readonly #finished = Promise.withResolvers<TaskSnapshot>()
+  #request: DownloadRequest
+  #meta: ContentMeta | undefined
+  #content: StoredContent | undefined
+  #adoption: Promise<void> = Promise.resolve()
+  #state: TaskSnapshot['state'] = 'fetching'
+  #error: AppError | undefined
+  #isJoined = false
+  #swarmError: AppError | undefined
+  #ticket = ''
+  #plan: MessageOf<SupernodeMessage, 'plan'> | undefined
+  #fetcher: SwarmFetcher | undefined
+  readonly #origin: OriginLane
+  readonly #reporter: ProgressReporter
+  #digestCheck: WholeDigest | undefined
+  readonly #storing = new Set<PieceIndex>()
+  #seedBytes = 0
+  #readers = 0
+  #unreadSinceMs: number
+  #tick: NodeJS.Timeout | undefined
+
+  constructor(deps: DownloadDeps, request: DownloadRequest) {
+    this.#deps = deps
+    this.#request = request
+    this.task = request.task
+    this.#tally = new TaskTally(deps.now)
+    this.#limits = [deps.downloads, new TokenBucket({ bps: request.rateLimitBps ?? 0 })]
+    this.#unreadSinceMs = deps.now()
+    this.waits = new PieceWaits(deps.now)
+    this.#reporter = new ProgressReporter({ pool: deps.pool, task: this.task, now: deps.now })
+    this.#origin = new OriginLane(
+      {
+        origin: deps.origin,
+        spool: deps.spool,
+        limits: this.#limits,
+        source: () => this.#request.source,
+        isBlob: request.identity.kind === 'blob',
+        has: (index) => this.#content?.has(index) === true,
+        geometry: () => this.#meta?.geometry,
+        adopt: (geometry, generation) => this.#adopt(geometry, generation),
+        accept: (piece) => this.#store(piece.index, piece, undefined),
+        onBytes: () => this.#tally.active(),
+        goOn: () => this.#state === 'fetching' && !this.#tally.swarmDelivers,
+        alone: () => !this.#isJoined && this.#plan === undefined,
+      },
+      deps.now,
+    )
+    // Whoever opened the task awaits these; a failure that nobody awaits is no crash.
+    this.#ready.promise.catch(() => {})
+    this.#finished.promise.catch(() => {})
+  }
+
+  get state(): TaskSnapshot['state'] {
+    return this.#state
+  }
+
+  /** What the content is; resolves as soon as its length is known. */
+  get ready(): Promise<ContentMeta> {
+    return this.#ready.promise
+  }
+
+  /** Resolves when the content is complete and checked. */
+  get finished(): Promise<TaskSnapshot> {
+    return this.#finished.promise
+  }
+
+  /** Generation of the content, or asked for; undefined while nobody told. */
+  get generation(): string | undefined {
+    return this.#meta?.generation ?? this.#request.generation
+  }
+
+  snapshot(): TaskSnapshot {
+    return {
+      task: this.task,
+      url: redactUrl(this.#request.source.url),
+      digest: this.#request.identity.digest,
+      state: this.#state,
+      contentLength: this.#meta?.geometry.contentLength ?? 0,
+      haveBytes: this.#tally.haveBytes,
+      ...this.#tally.snapshot(),
+      error: this.#error?.message,
+    }
+  }
+
+  /** A reader comes; its credentials, being newer, replace those before. */
+  addReader(source: OpenRequest['source']): void {
+    this.#readers++
+    this.#request = { ...this.#request, source }
+  }
+
+  removeReader(): void {
+    this.#readers--
+    this.#unreadSinceMs = this.#deps.now()
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#resume()
+      if (this.#state !== 'fetching') return
+      if (this.#request.pattern !== 'source') {
+        await this.#deps.pool.settled(SESSION_WAIT_MS)
+        this.#isJoined = this.#deps.pool.attach(this)
+      }
+      this.#tick = setInterval(() => this.#evaluate(), TICK_MS)
+      this.#evaluate()
+    } catch (error) {
+      this.fail(toAppError(error))
+    }
+  }
+
+  // ---- the swarm ----
+
+  join(session: SupernodeSession): HostMessage {
+    this.#isJoined = true
+    this.#swarmError = undefined
+    const { identity, source, generation } = this.#request
+    if (source.headers?.['authorization'] !== undefined && !session.secure) {
+      this.#deps.onCredentialsKept(session.url)
+    }
+    const geometry = this.#meta?.geometry
+    const have = this.#content ? haveText(this.#content) : geometry && allPieces(geometry)
+    return joinMessage({
+      task: this.task,
+      identity,
+      source,
+      generation,
+      held: geometry === undefined || have === undefined ? undefined : { geometry, have },
+      secure: session.secure,
+    })
+  }
+
+  onMessage(message: SupernodeMessage & { task: TaskId }): void {
+    switch (message.type) {
+      case 'task':
+        this.#ticket = message.ticket
+        void this.#adopt(message.geometry, message.generation).catch((error: unknown) =>
+          this.fail(toAppError(error)),
+        )
+        break
+      case 'plan':
+        this.#plan = message
+        this.#fetcher?.setPlan(message.parents, message.spares)
+        break
+      case 'seeding':
+        if (message.bytes > this.#seedBytes) this.#tally.active()
+        this.#seedBytes = message.bytes
+        break
+      case 'failed':
+        this.#swarmFailed(supernodeError(message))
+        break
+    }
+  }
+
+  onDetached(): void {
+    this.#isJoined = false
+    this.#evaluate()
+  }
+
+  #swarmFailed(error: AppError): void {
+    this.#isJoined = false
+    this.#swarmError = error
+    // What was received is signed, and wrong all the same: nothing of it may stay.
+    if (error.code === 'CONTENT_DIGEST_MISMATCH' && this.#tally.haveBytes > 0) {
+      void this.#discard(error)
+    } else this.#evaluate()
+  }
+
+  // ---- the content ----
+
+  async #resume(): Promise<void> {
+    const stored = await this.#deps.store.open(this.task)
+    if (stored === undefined) return
+    const { generation } = this.#request
+    if (generation === undefined || generation === stored.meta.generation) {
+      await this.#use(stored)
+      return
+    }
+    stored.release()
+    await this.#deps.store.remove(this.task)
+  }
+
+  /** One after the other: the SuperNode and the origin may both tell what the content is. */
+  #adopt(geometry: Geometry, generation: string): Promise<void> {
+    const next = this.#adoption.then(() => this.#adoptNow(geometry, generation))
+    this.#adoption = next.catch(() => {}) // whoever asked meets it
+    return next
+  }
+
+  async #adoptNow(geometry: Geometry, generation: string): Promise<void> {
+    if (this.#state !== 'fetching') return
+    if (this.#meta !== undefined && !isSameContent(this.#meta, { geometry, generation })) {
+      throw new AppError('CONTENT_CHANGED', 'the origin changed the content meanwhile')
+    }
+    if (this.#content === undefined) {
+      const { identity, source } = this.#request
+      const url = redactUrl(source.url)
+      const meta = { task: this.task, identity, url, geometry, generation }
+      await this.#use(await this.#deps.store.create(meta))
+    }
+    if (this.#ticket !== '') this.#fetcher?.setTicket(this.#ticket)
+  }
+
+  async #use(content: StoredContent): Promise<void> {
+    const { geometry } = content.meta
+    this.#content = content
+    this.#meta = content.meta
+    this.#tally.active()
+    for (let index = 0; index < pieceCount(geometry); index++) {
+      if (content.has(index)) this.#tally.resumed(pieceLength(geometry, index))
+    }
+    const { digest } = this.#request.identity
+    if (digest !== undefined && !content.verified) {
+      this.#digestCheck = new WholeDigest(content, digest)
+    }
+    if (content.complete) await this.#complete()
+    else if (this.#request.pattern !== 'source') this.#startFetcher(content)
+    this.#ready.resolve(content.meta)
+  }
+
+  #startFetcher(content: StoredContent): void {
+    const { geometry, generation } = content.meta
+    this.#fetcher = new SwarmFetcher({
+      subject: { task: this.task, generation, geometry },
+      content,
+      client: this.#deps.pieces,
+      budget: this.#deps.budget,
+      limits: this.#limits,
+      now: this.#deps.now,
+      rate: () => ({ bps: this.#tally.bps, limitBps: this.#deps.downloads.bps }),
+      urgent: () => this.waits.windows,
+      seed: () => this.#seed,
+      onBytes: () => this.#tally.active(),
+      accept: (index, piece, from) => this.#store(index, piece, from),
+      report: (message) => this.#deps.pool.send(message),
+      onStorageError: (error) => this.fail(error),
+    })
+    if (this.#plan !== undefined) this.#fetcher.setPlan(this.#plan.parents, this.#plan.spares)
+  }
+
+  get #seed(): HostId | undefined {
+    return this.#deps.pool.sessionOf(this.task)?.supernode
+  }
+
+  /** Keeps a checked piece; `from` is the host it came from, undefined for the origin. */
+  async #store(
+    index: PieceIndex,
+    { data, ...record }: { data: Buffer; sha256: Buffer; proof?: Buffer },
+    from: HostId | undefined,
+  ): Promise<void> {
+    const content = this.#content
+    if (content === undefined || this.#state !== 'fetching') return
+    if (content.has(index) || this.#storing.has(index)) return
+    this.#storing.add(index)
+    try {
+      await content.writePiece(index, data, record)
+    } finally {
+      this.#storing.delete(index)
+    }
+    const source = from === undefined ? 'origin' : from === this.#seed ? 'seed' : 'peers'
+    this.#tally.received(source, data.length)
+    this.#deps.onReceived(source, data.length)
+    this.#fetcher?.onPiece(index)
+    this.waits.stored(index)
+    if (content.complete) await this.#complete()
+  }
+
+  async #complete(): Promise<void> {
+    const content = this.#content
+    if (content === undefined || this.#state !== 'fetching') return
+    this.#origin.stop()
+    this.#fetcher?.stop()
+    try {
+      await this.#digestCheck?.finish()
+      await content.markVerified()
+    } catch (error) {
+      await this.#discard(toAppError(error))
+      return
+    }
+    this.#state = 'complete'
+    clearInterval(this.#tick)
+    this.#tally.finish()
+    this.#reporter.report(content, this.#tally.snapshot().received)
+    this.#letGo()
+    this.#finished.resolve(this.snapshot())
+  }
+
+  /** The content is wrong: it goes, and whoever reads it fails. */
+  async #discard(error: AppError): Promise<void> {
+    this.fail(error)
+    await this.#deps.store.remove(this.task).catch((err: unknown) => {
+      this.#deps.logger.warn({ taskId: this.task, err }, 'wrong content could not be removed')
+    })
+  }
+
+  // ---- the origin ----
+
+  #evaluate(): void {
+    if (this.#state !== 'fetching') return
+    if (this.#content !== undefined) {
+      this.#reporter.report(this.#content, this.#tally.snapshot().received)
+    }
+    const nowMs = this.#deps.now()
+    const isFed = this.#plan !== undefined && nowMs - this.#tally.lastActivityMs < STILL_FED_MS
+    const swarm = this.#isJoined || isFed ? 'joined' : 'away'
+    if (swarm === 'away' && this.#readers === 0 && nowMs - this.#unreadSinceMs > ABANDONED_MS) {
+      this.fail(new AppError('TIMEOUT', 'nobody waits for the task any more'))
+      return
+    }
+    const decision = decideRescue({
+      nowMs,
+      startedAtMs: this.#tally.startedMs,
+      lastActivityMs: this.#tally.lastActivityMs,
+      lengthKnown: this.#meta !== undefined,
+      swarm,
+      origin: this.#origin.state(swarm),
+      readerWaitingSinceMs: this.waits.oldestSinceMs,
+      recentBps: this.#tally.recentBps,
+    })
+    if (decision === 'read-origin') void this.#readOrigin()
+    if (decision === 'give-up') {
+      const stalled = new AppError('ORIGIN_STALLED', 'nothing came from the swarm or the origin')
+      this.fail(this.#origin.error ?? this.#swarmError ?? stalled)
+    }
+  }
+
+  async #readOrigin(): Promise<void> {
+    const error = await this.#origin.read(this.waits.oldestIndex ?? 0)
+    if (error !== undefined && this.#state === 'fetching') {
+      if (error.code === 'DISK_FULL' || error.code === 'STORAGE_FAILED') this.fail(error)
+      if (error.code === 'CONTENT_CHANGED') await this.#discard(error)
+    }
+    this.#evaluate()
+  }
+
+  // ---- the end ----
+
+  /** Ends the task; pieces that were recorded stay for a later try. */
+  fail(error: AppError): void {
+    if (this.#state !== 'fetching') return
+    this.#state = 'failed'
+    this.#error = error
+    this.#end(error)
+    this.#ready.reject(error)
+    this.#finished.reject(error)
+  }
+
+  /** Leaves the swarm: at the end of the process, or when the content is gone. */
+  stop(): void {
+    const error = new AppError('TASK_DELETED', 'the task was stopped')
+    if (this.#state === 'fetching') this.fail(error)
+    else this.#end(error)
+  }
+
+  #end(error: AppError): void {
+    clearInterval(this.#tick)
+    this.#origin.stop()
+    this.#fetcher?.stop()
+    this.#digestCheck?.stop()
+    this.waits.fail(error)
+    this.#deps.pool.detach(this.task)
+    this.#letGo()
+  }
+
+  #letGo(): void {
+    this.#content?.release()
+    this.#content = undefined
+  }
+}

@@ -1,0 +1,264 @@
+import { Keyring, ProofVerifier, TicketVerifier, taskIdOf } from '@df/codec'
+import { formatAddress, type ListenAddress, type Logger, TokenBucket } from '@df/kit'
+import { AppError, type BytesBySource, type ErrorCode, isAppError, type TaskId } from '@df/proto'
+import type { ContentStore, Spool } from '@df/storage'
+import {
+  createPieceClient,
+  createPieceServer,
+  type OriginClient,
+  type PieceClient,
+} from '@df/transfer'
+import { SupernodePool } from '../session/supernode-pool.ts'
+import { ByteBudget } from './byte-budget.ts'
+import { Download } from './download.ts'
+import type { Engine, OpenRequest, OpenTask, TaskSnapshot } from './engine.ts'
+import { hostContent } from './host-content.ts'
+import { loadHostId } from './host-id.ts'
+import { TaskHandle } from './open-task.ts'
+import { PeerServer } from './peer-server.ts'
+
+/** Bytes of pieces on their way to this process at most, over all tasks. */
+const IN_FLIGHT_BYTES = 48 * 1024 * 1024
+const SWEEP_MS = 30_000
+/** Ended tasks that are remembered for lists. */
+const MAX_ENDED = 1000
+
+export interface EngineOptions {
+  /** For the host's id. */
+  dataDir: string
+  /** Started and stopped by the engine. */
+  store: ContentStore
+  /** Started by the engine. */
+  spool: Spool
+  origin: OriginClient
+  /** URLs of the SuperNodes; none means that every task comes from its origin. */
+  supernodes: readonly string[]
+  /** PEM of the authority of the SuperNodes' certificates. */
+  supernodeCa?: string
+  /** Where other hosts fetch pieces from. */
+  peerListen: ListenAddress
+  /** Address that other hosts reach this one by; else the one it reaches its SuperNode from. */
+  advertise?: string
+  /** `name/version` */
+  program: string
+  /** Bytes per second, 0 for none. */
+  limits: { downBps: number; upBps: number }
+  logger: Logger
+  onReceived?(source: keyof BytesBySource, bytes: number): void
+  onSent?(bytes: number): void
+  onError?(code: ErrorCode): void
+}
+
+/** The engine of this host. See {@link Engine}. */
+export function createEngine(options: EngineOptions): Engine & { readonly peerPort: number } {
+  return new LocalEngine(options)
+}
+
+class LocalEngine implements Engine {
+  readonly #options: EngineOptions
+  readonly #keyring = new Keyring()
+  readonly #downloads = new Map<TaskId, Download>()
+  readonly #down: TokenBucket
+  readonly #up: TokenBucket
+  readonly #budget = new ByteBudget(IN_FLIGHT_BYTES)
+  readonly #pieces: PieceClient
+  readonly #server: PeerServer
+  #pool: SupernodePool | undefined
+  #sweep: NodeJS.Timeout | undefined
+  readonly #warned = new Set<string>()
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#down = new TokenBucket({ bps: options.limits.downBps })
+    this.#up = new TokenBucket({ bps: options.limits.upBps })
+    const { supernodeCa: ca } = options
+    const verifier = new ProofVerifier(this.#keyring)
+    this.#pieces = createPieceClient({ verifier, ...(ca === undefined ? {} : { ca }) })
+    const server = createPieceServer({
+      content: hostContent(options.store, (task) => this.#downloads.get(task)),
+      tickets: new TicketVerifier(this.#keyring),
+      uploads: this.#up,
+      onSent: (_task, bytes) => options.onSent?.(bytes),
+      onError: (_task, error) => options.onError?.(error.code),
+    })
+    this.#server = new PeerServer(server, options.peerListen)
+  }
+
+  get peerPort(): number {
+    return this.#server.port
+  }
+
+  async start(): Promise<void> {
+    const { store, spool, dataDir, logger, program, supernodes, limits } = this.#options
+    await store.start()
+    await spool.start()
+    await this.#server.start()
+    const { supernodeCa: ca } = this.#options
+    this.#pool = new SupernodePool({
+      urls: supernodes,
+      host: await loadHostId(dataDir),
+      program,
+      advertise: (local) =>
+        `http://${formatAddress(this.#options.advertise ?? local, this.#server.port)}`,
+      limits,
+      keyring: this.#keyring,
+      ...(ca === undefined ? {} : { ca }),
+      logger,
+    })
+    this.#pool.start()
+    this.#sweep = setInterval(() => this.#forgetEvicted(), SWEEP_MS)
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sweep)
+    for (const download of this.#downloads.values()) download.stop()
+    this.#pool?.stop()
+    await this.#server.stop()
+    await this.#pieces.close()
+    await this.#options.store.stop()
+  }
+
+  async open(request: OpenRequest): Promise<OpenTask> {
+    const task = taskIdOf(request.identity)
+    const generation = request.confirm === true ? await this.#confirm(request) : undefined
+    const whole = await this.#openWhole(task, generation)
+    if (whole !== undefined) return whole
+    const download = this.#downloadOf(task, request, generation)
+    download.addReader(request.source)
+    try {
+      await unlessAborted(download.ready, request.signal)
+      const content = await this.#options.store.open(task)
+      if (content === undefined) {
+        throw new AppError('STORAGE_FAILED', 'the content went while it was opened')
+      }
+      return new TaskHandle(content, download, () => download.removeReader())
+    } catch (error) {
+      download.removeReader()
+      if (isAppError(error)) this.#options.onError?.(error.code)
+      throw error
+    }
+  }
+
+  async forget(task: TaskId): Promise<boolean> {
+    this.#downloads.get(task)?.stop()
+    this.#downloads.delete(task)
+    return this.#options.store.remove(task)
+  }
+
+  tasks(): TaskSnapshot[] {
+    return [...this.#downloads.values()].map((download) => download.snapshot())
+  }
+
+  sessions(): { supernode: string; connected: boolean }[] {
+    return this.#pool?.states() ?? []
+  }
+
+  setLimits({ downBps, upBps }: { downBps?: number; upBps?: number }): void {
+    if (downBps !== undefined) this.#down.setRate(downBps)
+    if (upBps !== undefined) this.#up.setRate(upBps)
+  }
+
+  /** The origin's word, by the caller's own rights, on which state it has. */
+  async #confirm({ source, signal }: OpenRequest): Promise<string | undefined> {
+    try {
+      const response = await this.#options.origin.open({
+        ...source,
+        range: { start: 0, end: 1 },
+        ...(signal === undefined ? {} : { signal }),
+      })
+      response.cancel()
+      return response.generation
+    } catch (error) {
+      // An empty content has no first byte; its download will tell.
+      if (isAppError(error, 'RANGE_INVALID')) return undefined
+      throw error
+    }
+  }
+
+  /** A content that is here whole and checked needs no download. */
+  async #openWhole(task: TaskId, generation: string | undefined): Promise<OpenTask | undefined> {
+    if (this.#downloads.get(task)?.state === 'fetching') return undefined
+    const content = await this.#options.store.open(task)
+    if (content === undefined) return undefined
+    const isCurrent = generation === undefined || generation === content.meta.generation
+    if (isCurrent && content.complete && content.verified) {
+      return new TaskHandle(content, undefined, () => {})
+    }
+    content.release()
+    return undefined
+  }
+
+  #downloadOf(task: TaskId, request: OpenRequest, generation: string | undefined): Download {
+    const running = this.#downloads.get(task)
+    if (running?.state === 'fetching') {
+      const isSame = generation === undefined || (running.generation ?? generation) === generation
+      if (isSame) return running
+      running.fail(new AppError('CONTENT_CHANGED', 'the origin changed the content meanwhile'))
+    }
+    running?.stop()
+    if (this.#pool === undefined) throw new AppError('INTERNAL', 'the engine is not started')
+    const download = new Download(
+      {
+        store: this.#options.store,
+        spool: this.#options.spool,
+        pool: this.#pool,
+        pieces: this.#pieces,
+        origin: this.#options.origin,
+        budget: this.#budget,
+        downloads: this.#down,
+        logger: this.#options.logger,
+        now: () => performance.now(),
+        onReceived: (source, bytes) => this.#options.onReceived?.(source, bytes),
+        onCredentialsKept: (url) => this.#warnCredentialsKept(url),
+      },
+      { ...request, task, ...(generation === undefined ? {} : { generation }) },
+    )
+    this.#downloads.delete(task)
+    this.#downloads.set(task, download)
+    this.#dropOldest()
+    void download.start()
+    return download
+  }
+
+  #warnCredentialsKept(supernode: string): void {
+    if (this.#warned.has(supernode)) return
+    this.#warned.add(supernode)
+    this.#options.logger.warn(
+      { supernode },
+      'credentials are not sent over a plain link: private content is fetched by this host itself; use a SuperNode with TLS to share it',
+    )
+  }
+
+  #dropOldest(): void {
+    for (const [task, download] of this.#downloads) {
+      if (this.#downloads.size <= MAX_ENDED) return
+      if (download.state === 'fetching') continue
+      download.stop()
+      this.#downloads.delete(task)
+    }
+  }
+
+  /** A content that the store evicted is not offered to the swarm any more. */
+  #forgetEvicted(): void {
+    const stored = new Set(this.#options.store.list().map(({ task }) => task))
+    for (const [task, download] of this.#downloads) {
+      if (download.state === 'complete' && !stored.has(task)) {
+        download.stop()
+        this.#downloads.delete(task)
+      }
+    }
+  }
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

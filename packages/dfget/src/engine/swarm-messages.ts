@@ -1,0 +1,67 @@
+import {
+  AppError,
+  type Geometry,
+  type HostMessage,
+  isErrorCode,
+  type MessageOf,
+  pieceCount,
+  type Source,
+  type SupernodeMessage,
+  type TaskId,
+  type TaskIdentity,
+} from '@df/proto'
+
+/** What is needed to join a task's swarm. */
+export interface JoinFacts {
+  task: TaskId
+  identity: TaskIdentity
+  source: { url: string; headers?: Record<string, string> }
+  generation: string | undefined
+  /** What is here already: geometry and the text form of its pieces. */
+  held: { geometry: Geometry; have: string } | undefined
+  /** Credentials may travel on the session. */
+  secure: boolean
+}
+
+export function joinMessage(facts: JoinFacts): MessageOf<HostMessage, 'join'> {
+  const { task, identity, generation, held, secure } = facts
+  const { url, headers } = facts.source
+  const source: Source = { url, ...(headers !== undefined && secure ? { headers } : {}) }
+  return {
+    type: 'join',
+    task,
+    identity,
+    source,
+    ...(generation === undefined ? {} : { generation }),
+    ...held,
+  }
+}
+
+/** The text form of "all pieces". */
+export function allPieces(geometry: Geometry): string {
+  return `${pieceCount(geometry)}:all`
+}
+
+/** A SuperNode's `failed` as an error; the origin's own status and headers in its detail. */
+export function supernodeError(message: MessageOf<SupernodeMessage, 'failed'>): AppError {
+  const detail: Record<string, string | number> = {}
+  if (message.status !== undefined) detail['status'] = message.status
+  const challenge = message.headers?.['www-authenticate']
+  const retryAfter = message.headers?.['retry-after']
+  if (challenge !== undefined) detail['wwwAuthenticate'] = challenge
+  if (retryAfter !== undefined) detail['retryAfter'] = retryAfter
+  const code = isErrorCode(message.code) ? message.code : 'BLOB_UNAVAILABLE'
+  return new AppError(code, message.message, { detail })
+}
+
+/** Whether two descriptions are of the same bytes cut the same way. */
+export function isSameContent(
+  a: { geometry: Geometry; generation: string },
+  b: { geometry: Geometry; generation: string },
+): boolean {
+  return (
+    a.generation === b.generation &&
+    a.geometry.contentLength === b.geometry.contentLength &&
+    a.geometry.pieceSize === b.geometry.pieceSize
+  )
+}
