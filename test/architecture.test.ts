@@ -187,6 +187,7 @@ describe('the rules, seen broken on purpose', () => {
       readSourceModule('packages/oci/src/a.test.ts', `import { x } from '@df/testkit'`),
       readSourceModule('packages/supernode/src/main.ts', `process.exitCode = 1`),
       readSourceModule('packages/kit/src/a.ts', `export const a = { process: 1 }; a.process`),
+      readSourceModule('packages/kit/src/b.ts', `export const b = (process: string) => process`),
     ]
     expect(architectureViolations(modules, table)).toEqual([])
   })

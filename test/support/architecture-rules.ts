@@ -75,7 +75,7 @@ function purityViolations(module: SourceModule): string[] {
 }
 
 function purelyImportable(module: SourceModule, { specifier, typeOnly }: ModuleReference) {
-  if (specifier === '@df/proto') return true
+  if (specifier === '@df/proto' || /^typebox(\/|$)/.test(specifier)) return true
   if (!isRelative(specifier)) return false
   return typeOnly || isPure(resolveRelative(module, specifier))
 }

@@ -8,7 +8,7 @@ export interface ModuleReference {
   line: number
 }
 
-/** A name used as a value that the module itself gets from nowhere visible, such as `process`. */
+/** A global used as a value, such as `process`; names that the module binds itself do not count. */
 export interface NameUse {
   name: string
   line: number
@@ -51,6 +51,7 @@ export function readSourceModule(path: string, text: string): SourceModule {
   const references: ModuleReference[] = []
   const names: NameUse[] = []
   const propertyNames = new Set<number>()
+  const bound = new Set<string>()
   const line = (offset: number) => text.slice(0, offset).split('\n').length
   const refer = (specifier: string, typeOnly: boolean, offset: number) =>
     references.push({ specifier, typeOnly, line: line(offset) })
@@ -62,7 +63,14 @@ export function readSourceModule(path: string, text: string): SourceModule {
     if (!node.computed && !node.shorthand) propertyNames.add(node.key.start)
   }
 
+  const bind = (pattern: { type: string; name?: unknown }) => {
+    if (pattern.type === 'Identifier' && typeof pattern.name === 'string') bound.add(pattern.name)
+  }
+
   new Visitor({
+    VariableDeclarator: (node) => bind(node.id),
+    ArrowFunctionExpression: (node) => node.params.forEach(bind),
+    FunctionDeclaration: (node) => node.params.forEach(bind),
     ImportDeclaration: (node) => refer(node.source.value, node.importKind === 'type', node.start),
     ExportNamedDeclaration: (node) => {
       if (node.source) refer(node.source.value, node.exportKind === 'type', node.start)
@@ -88,7 +96,7 @@ export function readSourceModule(path: string, text: string): SourceModule {
     },
   }).visit(program)
 
-  return { path, references, names }
+  return { path, references, names: names.filter(({ name }) => !bound.has(name)) }
 }
 
 function literalText(node: { type: string; value?: unknown }): string | undefined {
