@@ -1,6 +1,6 @@
-import { Bitfield } from '@df/codec'
+import type { Bitfield } from '@df/codec'
 import type { Logger } from '@df/kit'
-import { type PieceIndex, pieceCount, pieceLength, pieceSpan } from '@df/proto'
+import type { PieceIndex } from '@df/proto'
 import type { ContentMeta, ContentSummary, PieceRecord, StoredContent } from './content-store.ts'
 import { DataFile } from './data-file.ts'
 import { HeldFile } from './held-file.ts'
@@ -15,9 +15,9 @@ import {
   putContent,
   putPiece,
 } from './meta-db.ts'
-import { refuseUnfitPiece, refuseUnstoredRange } from './piece-checks.ts'
+import { PieceSet } from './piece-set.ts'
 import { wrongPieces } from './recheck.ts'
-import type { ContentRecord } from './records.ts'
+import { type ContentRecord, newContentRecord } from './records.ts'
 import { SavedRecord } from './saved-record.ts'
 import type { Evictable, Space } from './space.ts'
 import { isNoSpace, misuse, storageError } from './storage-error.ts'
@@ -43,7 +43,7 @@ export interface ContentContext {
 export class Content implements Evictable {
   readonly meta: ContentMeta
   readonly #context: ContentContext
-  readonly #have: Bitfield
+  readonly #pieces: PieceSet
   readonly #file: HeldFile
   /** Resolves when a new content's own record is written. */
   readonly #recorded: Promise<void>
@@ -53,19 +53,20 @@ export class Content implements Evictable {
   readonly #linkOut: LinkOut
   #leases = 0
   #dropped = false
+  #closing = false
   #rechecking: Promise<number> | undefined
 
   private constructor(
     context: ContentContext,
     record: ContentRecord,
-    have: Bitfield,
+    pieces: PieceSet,
     recorded: Promise<void>,
   ) {
     const { task, identity, url, geometry, generation } = record
     this.meta = { task, identity, url, geometry, generation }
     this.#context = context
     this.#saved = new SavedRecord(context.db, record)
-    this.#have = have
+    this.#pieces = pieces
     this.#recorded = recorded
     this.#file = new HeldFile(context.layout.dataPath(task), {
       opened: (file) => this.#look(file),
@@ -83,43 +84,29 @@ export class Content implements Evictable {
   /** A new empty content. Its file replaces whatever lies in its place. */
   static create(context: ContentContext, meta: ContentMeta): Content {
     const { layout, db, now } = context
-    const { task, identity, url, geometry, generation } = meta
-    layout.createDataDirectory(task)
-    DataFile.create(layout.dataPath(task), geometry.contentLength).close()
-    const record: ContentRecord = {
-      task,
-      identity,
-      url,
-      geometry,
-      generation,
-      createdAtMs: now(),
-      lastUsedAtMs: now(),
-      verified: false,
-      suspect: false,
-      linkedOutMtimeNs: null,
-    }
+    layout.createDataDirectory(meta.task)
+    DataFile.create(layout.dataPath(meta.task), meta.geometry.contentLength).close()
+    const record = newContentRecord(meta, now())
     const recorded = db.commit([putContent(record)])
-    const content = new Content(context, record, new Bitfield(pieceCount(geometry)), recorded)
+    const content = new Content(context, record, new PieceSet(meta.geometry), recorded)
     recorded.catch(() => content.drop())
     return content
   }
 
   /** A content as found on disk. */
   static found(context: ContentContext, record: ContentRecord, have: Bitfield): Content {
-    const content = new Content(context, record, have, Promise.resolve())
+    const pieces = new PieceSet(record.geometry, have)
+    const content = new Content(context, record, pieces, Promise.resolve())
     context.space.found(content.storedBytes)
     return content
   }
 
   get storedBytes(): number {
-    const { geometry } = this.meta
-    const last = this.#have.count - 1
-    const short = this.#have.has(last) ? geometry.pieceSize - pieceLength(geometry, last) : 0
-    return this.#have.size * geometry.pieceSize - short
+    return this.#pieces.storedBytes
   }
 
   get missingBytes(): number {
-    return this.meta.geometry.contentLength - this.storedBytes
+    return this.#pieces.missingBytes
   }
 
   get lastUsedAtMs(): number {
@@ -131,11 +118,11 @@ export class Content implements Evictable {
   }
 
   get havePieces(): number {
-    return this.#have.size
+    return this.#pieces.size
   }
 
   get complete(): boolean {
-    return this.#have.full
+    return this.#pieces.full
   }
 
   get verified(): boolean {
@@ -143,18 +130,18 @@ export class Content implements Evictable {
   }
 
   has(index: PieceIndex): boolean {
-    return this.#have.has(index)
+    return this.#pieces.has(index)
   }
 
   bits(): Uint8Array {
-    return this.#have.bytes()
+    return this.#pieces.bits()
   }
 
   summary(): ContentSummary {
     return {
       ...this.meta,
-      pieces: this.#have.count,
-      havePieces: this.#have.size,
+      pieces: this.#pieces.count,
+      havePieces: this.#pieces.size,
       verified: this.verified,
       storedBytes: this.storedBytes,
       createdAtMs: this.#saved.value.createdAtMs,
@@ -169,9 +156,13 @@ export class Content implements Evictable {
    * evicted.
    */
   async lease(): Promise<StoredContent | undefined> {
-    if (!this.#file.acquire()) {
-      await this.drop()
-      return undefined
+    try {
+      if (!this.#file.acquire()) {
+        await this.drop()
+        return undefined
+      }
+    } catch (error) {
+      throw storageError(error, 'opening a content')
     }
     this.#leases++
     this.#saved.change({ lastUsedAtMs: this.#context.now() })
@@ -182,16 +173,14 @@ export class Content implements Evictable {
       this.#endLease()
       throw storageError(error, 'opening a content')
     }
-    if (this.#dropped) {
-      this.#endLease()
-      return undefined
-    }
-    return new Lease(this, () => this.#endLease())
+    if (!this.#dropped) return new Lease(this, () => this.#endLease())
+    this.#endLease()
+    return undefined
   }
 
   writePiece(index: PieceIndex, data: Uint8Array, record: PieceRecord): Promise<void> {
-    refuseUnfitPiece(this.meta.geometry, this.#have, index, data, record)
-    if (this.#have.has(index)) return Promise.resolve()
+    this.#pieces.refuseUnfit(index, data, record)
+    if (this.#pieces.has(index)) return Promise.resolve()
     const running = this.#writing.get(index)
     if (running !== undefined) return running
     const writing = this.#file
@@ -203,12 +192,12 @@ export class Content implements Evictable {
 
   /** A dropped content has no proofs any more: it is not for others. */
   proof(index: PieceIndex): Uint8Array | undefined {
-    if (!this.#have.has(index) || this.#dropped) return undefined
+    if (!this.#pieces.has(index) || this.#dropped) return undefined
     return this.#context.db.piece(this.meta.task, index)?.proof
   }
 
   async read(start: number, end: number): Promise<Buffer> {
-    refuseUnstoredRange(this.meta.geometry, this.#have, start, end)
+    this.#pieces.refuseUnstored(start, end)
     if (start === end) return Buffer.alloc(0)
     try {
       return await this.#file.use((file) => file.read(start, end))
@@ -258,7 +247,7 @@ export class Content implements Evictable {
     const { task } = this.meta
     forget(this)
     if (this.idle) space.giveBack(this.storedBytes)
-    const pieces = [...this.#indexes(), ...this.#writing.keys()]
+    const pieces = [...this.#pieces.indexes(), ...this.#writing.keys()]
     const results = await Promise.allSettled([
       layout.removeData(task),
       db.commit([deleteContent(task), ...pieces.map((index) => deletePiece(task, index))]),
@@ -271,15 +260,12 @@ export class Content implements Evictable {
 
   /** Waits for what runs and closes the file, whoever has a lease. Gives what is to be recorded last. */
   async close(): Promise<MetaOp[]> {
+    this.#closing = true
     await this.#file.settled()
     this.#file.close()
     const ops = this.#saved.unsaved()
     this.#saved.close()
     return ops
-  }
-
-  *#indexes(): Generator<PieceIndex> {
-    for (let index = 0; index < this.#have.count; index++) if (this.#have.has(index)) yield index
   }
 
   /** A file that is not as it was left makes its pieces suspect. */
@@ -302,8 +288,9 @@ export class Content implements Evictable {
         wrongPieces({
           file,
           geometry,
-          indexes: this.#indexes(),
+          indexes: this.#pieces.indexes(),
           sha256Of: (index) => db.piece(task, index)?.sha256,
+          mayGoOn: () => !this.#closing,
         }),
       )
       const deletions = this.#takeOut(wrong)
@@ -327,15 +314,13 @@ export class Content implements Evictable {
     data: Uint8Array,
     record: PieceRecord,
   ): Promise<void> {
-    const { task, geometry } = this.meta
+    const { task } = this.meta
     const { space, db } = this.#context
     space.take(data.length)
     try {
       const target =
         this.#saved.value.linkedOutMtimeNs === null ? file : await this.#linkOut.ownFile(file)
-      await this.#retryWhenFull(data.length, () =>
-        target.write(data, pieceSpan(geometry, index).start),
-      )
+      await this.#retryWhenFull(data.length, () => target.write(data, this.#pieces.offsetOf(index)))
       await this.#retryWhenFull(data.length, async () => {
         if (!this.#dropped) await db.commit([putPiece(task, index, record)])
       })
@@ -343,19 +328,15 @@ export class Content implements Evictable {
       space.giveBack(data.length)
       throw storageError(error, 'storing a piece')
     }
-    this.#have.add(index)
+    this.#pieces.add(index)
     this.#tell(index)
   }
 
   /** Takes pieces out; gives the deletions of their records. */
   #takeOut(indexes: Iterable<PieceIndex>): MetaOp[] {
-    const deletions: MetaOp[] = []
-    for (const index of indexes) {
-      if (!this.#have.delete(index)) continue
-      this.#context.space.giveBack(pieceLength(this.meta.geometry, index))
-      deletions.push(deletePiece(this.meta.task, index))
-    }
-    return deletions
+    const gone = this.#pieces.takeOut(indexes)
+    this.#context.space.giveBack(this.#pieces.bytesOf(gone))
+    return gone.map((index) => deletePiece(this.meta.task, index))
   }
 
   async #retryWhenFull(bytes: number, work: () => Promise<void>): Promise<void> {

@@ -3,7 +3,7 @@ import { pieceCount, type TaskId } from '@df/proto'
 import { Content, type ContentContext } from './content.ts'
 import type { ContentMeta, ContentStore, ContentSummary, StoredContent } from './content-store.ts'
 import { Layout } from './layout.ts'
-import { MetaDb } from './meta-db.ts'
+import { isDatabaseDamage, MetaDb } from './meta-db.ts'
 import { MAX_PIECES } from './records.ts'
 import { Space } from './space.ts'
 import { recoverContents } from './startup.ts'
@@ -41,12 +41,14 @@ class DirectoryStore implements ContentStore {
     const layout = new Layout(dir)
     try {
       layout.createDirectories()
-      const db = await MetaDb.open(layout, logger)
       try {
-        await this.#load(layout, db)
+        await this.#load(layout)
       } catch (error) {
-        await db.abandon()
-        throw error
+        if (!isDatabaseDamage(error)) throw error
+        const aside = layout.setMetaAside()
+        const message = 'the metadata is damaged: it was moved aside, and the store starts empty'
+        logger?.error({ err: error, aside }, message)
+        await this.#load(layout)
       }
     } catch (error) {
       throw storageError(error, `opening the data directory ${dir}`)
@@ -128,27 +130,33 @@ class DirectoryStore implements ContentStore {
     return lease
   }
 
-  async #load(layout: Layout, db: MetaDb): Promise<void> {
+  async #load(layout: Layout): Promise<void> {
+    const db = await MetaDb.open(layout)
+    try {
+      const found = await recoverContents(layout, db, this.#options.logger)
+      const context = this.#contextOf(layout, db)
+      for (const { record, have } of found) {
+        this.#contents.set(record.task, Content.found(context, record, have))
+      }
+      context.space.makeRoom(0)
+      this.#context = context
+    } catch (error) {
+      await db.abandon()
+      throw error
+    }
+  }
+
+  #contextOf(layout: Layout, db: MetaDb): ContentContext {
     const { quotaBytes, highWater = 1, lowWater = 0.9, logger, now = Date.now } = this.#options
     const contents = this.#contents
-    const context: ContentContext = {
-      layout,
-      db,
-      space: new Space<Content>({
-        quotaBytes,
-        highWater,
-        lowWater,
-        contents: () => contents.values(),
-        evict: (content) => content.drop(),
-      }),
-      now,
-      logger,
-      forget: ({ meta }) => contents.delete(meta.task),
-    }
-    for (const { record, have } of await recoverContents(layout, db, logger)) {
-      contents.set(record.task, Content.found(context, record, have))
-    }
-    this.#context = context
+    const space = new Space<Content>({
+      quotaBytes,
+      highWater,
+      lowWater,
+      contents: () => contents.values(),
+      evict: (content) => content.drop(),
+    })
+    return { layout, db, space, now, logger, forget: ({ meta }) => contents.delete(meta.task) }
   }
 
   #started(): ContentContext {

@@ -5,10 +5,12 @@ import {
   ftruncateSync,
   openSync,
   read,
+  rmSync,
   write,
   writeSync,
 } from 'node:fs'
 import { promisify } from 'node:util'
+import pLimit from 'p-limit'
 
 const FILE_MODE = 0o600
 /** Larger writes go to the thread pool: they would hold up the event loop for milliseconds. */
@@ -17,6 +19,10 @@ const MAX_SYNC_BYTES = 1024 * 1024
 const SLOW_WRITE_MS = 10
 const SLOW_PERIOD_MS = 5000
 
+/** Half of the process's thread pool, so that writers held up by the kernel leave threads to all others. */
+const CONCURRENT_SLOW_WRITES = 2
+
+const slowWrites = pLimit(CONCURRENT_SLOW_WRITES)
 const readAsync = promisify(read)
 const writeAsync = promisify(write)
 
@@ -29,10 +35,11 @@ export class DataFile {
     this.#fd = fd
   }
 
-  /** Makes a file of `sizeBytes` that takes no space; one that is there is emptied. */
+  /** Makes a file of `sizeBytes` that takes no space. A file that is there loses its name, not its bytes. */
   static create(path: string, sizeBytes: number): DataFile {
-    const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
-    const file = new DataFile(openSync(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, FILE_MODE))
+    const { O_RDWR, O_CREAT, O_EXCL } = constants
+    rmSync(path, { force: true })
+    const file = new DataFile(openSync(path, O_RDWR | O_CREAT | O_EXCL, FILE_MODE))
     try {
       file.setSize(sizeBytes)
     } catch (error) {
@@ -68,20 +75,30 @@ export class DataFile {
   async write(data: Uint8Array, offset: number): Promise<void> {
     let done = 0
     while (done < data.length) {
-      const length = data.length - done
-      const atOnce = length <= MAX_SYNC_BYTES && performance.now() >= this.#asyncUntilMs
+      const atOnce = data.length - done <= MAX_SYNC_BYTES && performance.now() >= this.#asyncUntilMs
       done += atOnce
-        ? this.#writeAtOnce(data, done, offset + done)
-        : (await writeAsync(this.#fd, data, done, length, offset + done)).bytesWritten
+        ? this.#writeAtOnce(data, done, offset)
+        : await slowWrites(() => this.#writeInPool(data, done, offset))
     }
   }
 
-  #writeAtOnce(data: Uint8Array, from: number, position: number): number {
+  #writeAtOnce(data: Uint8Array, from: number, offset: number): number {
     const startMs = performance.now()
-    const written = writeSync(this.#fd, data, from, data.length - from, position)
+    const written = writeSync(this.#fd, data, from, data.length - from, offset + from)
     const endMs = performance.now()
     if (endMs - startMs > SLOW_WRITE_MS) this.#asyncUntilMs = endMs + SLOW_PERIOD_MS
     return written
+  }
+
+  async #writeInPool(data: Uint8Array, from: number, offset: number): Promise<number> {
+    const { bytesWritten } = await writeAsync(
+      this.#fd,
+      data,
+      from,
+      data.length - from,
+      offset + from,
+    )
+    return bytesWritten
   }
 
   /** Bytes [start, end) in a buffer of their own. */

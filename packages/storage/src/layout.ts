@@ -1,6 +1,6 @@
 import { type Dirent, mkdirSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { isTaskId, type TaskId } from '@df/proto'
 import { errnoOf } from './storage-error.ts'
 
@@ -18,9 +18,9 @@ export class Layout {
   #asideCount = 0
 
   constructor(dir: string) {
-    this.dir = dir
-    this.metaDir = join(dir, 'meta')
-    this.#contentDir = join(dir, 'content')
+    this.dir = resolve(dir)
+    this.metaDir = join(this.dir, 'meta')
+    this.#contentDir = join(this.dir, 'content')
   }
 
   createDirectories(): void {
@@ -75,6 +75,7 @@ export class Layout {
     const aside = join(this.dir, 'meta.damaged')
     rmSync(aside, { recursive: true, force: true })
     renameSync(this.metaDir, aside)
+    this.createDirectories()
     return aside
   }
 

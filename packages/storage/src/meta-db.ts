@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import type { Logger } from '@df/kit'
 import { AppError, type PieceIndex, type TaskId } from '@df/proto'
 import { Level } from 'level'
 import type { PieceRecord } from './content-store.ts'
@@ -52,6 +51,7 @@ export class MetaDb {
   readonly #level: Level<string, Buffer>
   readonly #tables: Tables
   readonly #queue = new GroupCommit<MetaOp>((ops) => this.#write(ops))
+  #broken = false
   #writeFailed = false
 
   private constructor(level: Level<string, Buffer>, tables: Tables, wasClean: boolean) {
@@ -61,8 +61,8 @@ export class MetaDb {
   }
 
   /** @throws AppError DATA_DIR_IN_USE, STORAGE_FAILED for a layout of a newer version; others as they come */
-  static async open(layout: Layout, logger: Logger | undefined): Promise<MetaDb> {
-    const level = await openLevel(layout, logger)
+  static async open(layout: Layout): Promise<MetaDb> {
+    const level = await openLevel(layout)
     try {
       const tables = await openTables(level)
       const { state } = tables
@@ -94,11 +94,15 @@ export class MetaDb {
     return this.#queue.commit(ops)
   }
 
-  /** The record of a piece whose commit has ended; undefined when absent or damaged. */
+  /** The record of a piece whose commit has ended; undefined when it is absent or cannot be read. */
   piece(task: TaskId, index: PieceIndex): PieceRecord | undefined {
     const key = pieceKey(task, index)
-    const value = this.#tables.pieces.getSync(key)
-    return value === undefined ? undefined : decodePieceRecord(key, value)
+    try {
+      const value = this.#tables.pieces.getSync(key)
+      return value === undefined ? undefined : decodePieceRecord(key, value)
+    } catch {
+      return undefined
+    }
   }
 
   contents(): AsyncGenerator<[string, Buffer][]> {
@@ -116,6 +120,7 @@ export class MetaDb {
   async close(lastOps: readonly MetaOp[]): Promise<void> {
     await this.#queue.flushed()
     try {
+      if (this.#broken) await this.#reopen()
       const boot = bootId()
       const clean = boot !== undefined && !this.#writeFailed
       const mark: MetaOp[] = clean
@@ -132,13 +137,26 @@ export class MetaDb {
     await this.#level.close()
   }
 
+  /**
+   * After a failed write LevelDB takes further ones but cannot read them back at the next start (the file
+   * has half a record that its writer does not know of), so the database is opened anew first.
+   */
   async #write(ops: MetaOp[]): Promise<void> {
     try {
+      if (this.#broken) await this.#reopen()
       await this.#level.batch(this.#batch(ops))
     } catch (error) {
+      this.#broken = true
       this.#writeFailed = true
       throw error
     }
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#level.close()
+    await this.#level.open()
+    await Promise.all(Object.values(this.#tables).map((table) => table.open()))
+    this.#broken = false
   }
 
   #batch(ops: readonly MetaOp[]) {
@@ -176,46 +194,27 @@ async function* entries(table: Tables[Table]): AsyncGenerator<[string, Buffer][]
   }
 }
 
-async function openLevel(
-  layout: Layout,
-  logger: Logger | undefined,
-): Promise<Level<string, Buffer>> {
+async function openLevel(layout: Layout): Promise<Level<string, Buffer>> {
+  const level = new Level<string, Buffer>(layout.metaDir, { ...encodings, compression: false })
   try {
-    return await tryOpenLevel(layout.metaDir)
+    await level.open()
+    return level
   } catch (error) {
-    const cause = error instanceof Error ? error.cause : undefined
-    if (errnoOf(cause) === 'LEVEL_LOCKED') {
-      throw new AppError(
-        'DATA_DIR_IN_USE',
-        `another process uses the data directory ${layout.dir}`,
-        {
-          hint: 'stop that process, or give this one a data directory of its own (--data-dir)',
-          cause: error,
-        },
-      )
-    }
-    if (!isDamage(cause)) throw error
-    const aside = layout.setMetaAside()
-    logger?.error(
-      { err: error, aside },
-      'the metadata database is damaged: it was moved aside, and the store starts empty',
-    )
-    layout.createDirectories()
-    return await tryOpenLevel(layout.metaDir)
+    if (!(error instanceof Error) || errnoOf(error.cause) !== 'LEVEL_LOCKED') throw error
+    throw new AppError('DATA_DIR_IN_USE', `another process uses the data directory ${layout.dir}`, {
+      hint: 'stop that process, or give this one a data directory of its own (--data-dir)',
+      cause: error,
+    })
   }
 }
 
-async function tryOpenLevel(dir: string): Promise<Level<string, Buffer>> {
-  const level = new Level<string, Buffer>(dir, { ...encodings, compression: false })
-  await level.open()
-  return level
-}
-
-/** LevelDB says Corruption, or that a file it knows of is not there. */
-function isDamage(cause: unknown): boolean {
-  const code = errnoOf(cause)
+/** True when LevelDB says Corruption, or that one of its own files is not there. */
+export function isDatabaseDamage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = errnoOf(error)
   if (code === 'LEVEL_CORRUPTION') return true
-  return code === 'LEVEL_IO_ERROR' && cause instanceof Error && /no such file/i.test(cause.message)
+  if (code === 'LEVEL_IO_ERROR' && /no such file/i.test(error.message)) return true
+  return isDatabaseDamage(error.cause)
 }
 
 /**

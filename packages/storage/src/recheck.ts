@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Geometry, type PieceIndex, pieceSpan } from '@df/proto'
 import pLimit from 'p-limit'
 import type { DataFile } from './data-file.ts'
+import { misuse } from './storage-error.ts'
 
 /** Pieces read ahead while one is hashed: bounds the memory, keeps the disk busy. */
 const CONCURRENT_PIECES = 2
@@ -13,9 +14,14 @@ export interface RecheckOptions {
   geometry: Geometry
   indexes: Iterable<PieceIndex>
   sha256Of: (index: PieceIndex) => Uint8Array | undefined
+  /** False ends it early. */
+  mayGoOn: () => boolean
 }
 
-/** Hashes recorded pieces; gives those that are not what was recorded or cannot be read. */
+/**
+ * Hashes recorded pieces; gives those that are not what was recorded or cannot be read.
+ * @throws AppError STORAGE_FAILED when it was ended early
+ */
 export async function wrongPieces(options: RecheckOptions): Promise<PieceIndex[]> {
   const limit = pLimit(CONCURRENT_PIECES)
   const wrong: PieceIndex[] = []
@@ -23,6 +29,7 @@ export async function wrongPieces(options: RecheckOptions): Promise<PieceIndex[]
   for (const index of options.indexes) {
     round.push(
       limit(async () => {
+        if (!options.mayGoOn()) throw misuse('the store stops')
         if (!(await isRight(options, index))) wrong.push(index)
       }),
     )

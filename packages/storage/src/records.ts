@@ -9,7 +9,7 @@ import {
 } from '@df/proto'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { PieceRecord } from './content-store.ts'
+import type { ContentMeta, PieceRecord } from './content-store.ts'
 
 const CRC_BYTES = 4
 const SHA256_BYTES = 32
@@ -45,6 +45,23 @@ export const ContentRecordSchema = Type.Object({
 export type ContentRecord = Static<typeof ContentRecordSchema>
 
 const contentRecord = Compile(ContentRecordSchema)
+
+/** The record of a content that is created now. */
+export function newContentRecord(meta: ContentMeta, nowMs: number): ContentRecord {
+  const { task, identity, url, geometry, generation } = meta
+  return {
+    task,
+    identity,
+    url,
+    geometry,
+    generation,
+    createdAtMs: nowMs,
+    lastUsedAtMs: nowMs,
+    verified: false,
+    suspect: false,
+    linkedOutMtimeNs: null,
+  }
+}
 
 export function pieceKey(task: TaskId, index: PieceIndex): string {
   return `${task}:${index.toString(16).padStart(8, '0')}`
