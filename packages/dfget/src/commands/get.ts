@@ -159,7 +159,7 @@ async function handOver(
   { output, options, delivery, signal }: Run,
   download: PeerDownload,
 ): Promise<boolean> {
-  if (output.kind !== 'file' || !download.givesAway) return false
+  if (output.kind !== 'file') return false
   if (delivery.bytes > 0 && options.labels.digest !== undefined) return false
   if (!(await output.isOnFileSystemOf(download.dataDir))) return false
   await download.finished(signal)

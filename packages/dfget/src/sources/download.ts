@@ -22,8 +22,6 @@ export interface PeerDownload extends Download {
   readonly contentLength: number
   /** The folder of the store. */
   readonly dataDir: string
-  /** Whether the store ends with the download, so that its file may become the output. */
-  readonly givesAway: boolean
   haveBytes(): number
   /** Resolves when the whole content is stored and checked. */
   finished(signal: AbortSignal): Promise<void>

@@ -48,14 +48,12 @@ export async function openOwnPeer(options: OwnPeerOptions): Promise<PeerDownload
 class OwnPeer implements PeerDownload {
   readonly via = 'peer'
   readonly contentLength: number
-  readonly givesAway: boolean
   readonly #dataDir: DataDir
   readonly #engine: Engine
   readonly #task: OpenTask
 
   constructor(dataDir: DataDir, engine: Engine, task: OpenTask) {
     this.contentLength = task.contentLength
-    this.givesAway = dataDir.kind !== 'kept'
     this.#dataDir = dataDir
     this.#engine = engine
     this.#task = task
