@@ -18,7 +18,7 @@ export interface DownloadDeps {
   downloads: TokenBucket
   logger: Logger
   /** Monotonic clock, in milliseconds. */
-  now(): number
+  now: () => number
   onReceived(source: keyof BytesBySource, bytes: number): void
   /** Credentials were not sent to a SuperNode, as the link to it is plain. */
   onCredentialsKept(supernodeUrl: string): void

@@ -2,7 +2,6 @@ import { TokenBucket } from '@df/kit'
 import { redactUrl } from '@df/oci'
 import {
   AppError,
-  type Geometry,
   type HostId,
   type HostMessage,
   type MessageOf,
@@ -14,8 +13,9 @@ import {
   toAppError,
 } from '@df/proto'
 import { type ContentMeta, type StoredContent, WholeDigest } from '@df/storage'
-import type { SwarmMember } from '../session/supernode-pool.ts'
+import type { SwarmMember, TaskMessage } from '../session/supernode-pool.ts'
 import type { SupernodeSession } from '../session/supernode-session.ts'
+import { ContentHold } from './content-hold.ts'
 import type { DownloadDeps } from './download-deps.ts'
 import type { OpenRequest, TaskSnapshot } from './engine.ts'
 import { OriginLane } from './origin-lane.ts'
@@ -23,7 +23,7 @@ import { PieceWaits } from './piece-waits.ts'
 import { haveText, ProgressReporter } from './progress-reporter.ts'
 import { decideRescue } from './rescue-rules.ts'
 import { SwarmFetcher } from './swarm-fetcher.ts'
-import { allPieces, isSameContent, joinMessage, supernodeError } from './swarm-messages.ts'
+import { allPieces, joinMessage, supernodeError } from './swarm-messages.ts'
 import { TaskTally } from './task-tally.ts'
 
 /** How often the rescue rules are asked. */
@@ -55,14 +55,11 @@ export class Download implements SwarmMember {
   readonly #ready = Promise.withResolvers<ContentMeta>()
   readonly #finished = Promise.withResolvers<TaskSnapshot>()
   #request: DownloadRequest
-  #meta: ContentMeta | undefined
-  #content: StoredContent | undefined
-  #adoption: Promise<void> = Promise.resolve()
+  readonly #hold: ContentHold
   #state: TaskSnapshot['state'] = 'fetching'
   #error: AppError | undefined
   #isJoined = false
   #swarmError: AppError | undefined
-  #ticket = ''
   #plan: MessageOf<SupernodeMessage, 'plan'> | undefined
   #fetcher: SwarmFetcher | undefined
   readonly #origin: OriginLane
@@ -82,6 +79,13 @@ export class Download implements SwarmMember {
     this.#limits = [deps.downloads, new TokenBucket({ bps: request.rateLimitBps ?? 0 })]
     this.#unreadSinceMs = deps.now()
     this.waits = new PieceWaits(deps.now)
+    this.#hold = new ContentHold({
+      store: deps.store,
+      task: this.task,
+      identity: request.identity,
+      url: redactUrl(request.source.url),
+      onContent: (content) => this.#begin(content),
+    })
     this.#reporter = new ProgressReporter({ pool: deps.pool, task: this.task, now: deps.now })
     this.#origin = new OriginLane(
       {
@@ -90,9 +94,9 @@ export class Download implements SwarmMember {
         limits: this.#limits,
         source: () => this.#request.source,
         isBlob: request.identity.kind === 'blob',
-        has: (index) => this.#content?.has(index) === true,
-        geometry: () => this.#meta?.geometry,
-        adopt: (geometry, generation) => this.#adopt(geometry, generation),
+        has: (index) => this.#hold.content?.has(index) === true,
+        geometry: () => this.#hold.meta?.geometry,
+        adopt: (geometry, generation) => this.#hold.adopt(geometry, generation),
         accept: (piece) => this.#store(piece.index, piece, undefined),
         onBytes: () => this.#tally.active(),
         goOn: () => this.#state === 'fetching' && !this.#tally.swarmDelivers,
@@ -121,7 +125,7 @@ export class Download implements SwarmMember {
 
   /** Generation of the content, or asked for; undefined while nobody told. */
   get generation(): string | undefined {
-    return this.#meta?.generation ?? this.#request.generation
+    return this.#hold.meta?.generation ?? this.#request.generation
   }
 
   snapshot(): TaskSnapshot {
@@ -130,7 +134,7 @@ export class Download implements SwarmMember {
       url: redactUrl(this.#request.source.url),
       digest: this.#request.identity.digest,
       state: this.#state,
-      contentLength: this.#meta?.geometry.contentLength ?? 0,
+      contentLength: this.#hold.meta?.geometry.contentLength ?? 0,
       haveBytes: this.#tally.haveBytes,
       ...this.#tally.snapshot(),
       error: this.#error?.message,
@@ -150,7 +154,7 @@ export class Download implements SwarmMember {
 
   async start(): Promise<void> {
     try {
-      await this.#resume()
+      await this.#hold.resume(this.#request.generation)
       if (this.#state !== 'fetching') return
       if (this.#request.pattern !== 'source') {
         await this.#deps.pool.settled(SESSION_WAIT_MS)
@@ -172,8 +176,8 @@ export class Download implements SwarmMember {
     if (source.headers?.['authorization'] !== undefined && !session.secure) {
       this.#deps.onCredentialsKept(session.url)
     }
-    const geometry = this.#meta?.geometry
-    const have = this.#content ? haveText(this.#content) : geometry && allPieces(geometry)
+    const geometry = this.#hold.meta?.geometry
+    const have = this.#hold.content ? haveText(this.#hold.content) : geometry && allPieces(geometry)
     return joinMessage({
       task: this.task,
       identity,
@@ -184,13 +188,10 @@ export class Download implements SwarmMember {
     })
   }
 
-  onMessage(message: SupernodeMessage & { task: TaskId }): void {
+  onMessage(message: TaskMessage): void {
     switch (message.type) {
       case 'task':
-        this.#ticket = message.ticket
-        void this.#adopt(message.geometry, message.generation).catch((error: unknown) =>
-          this.fail(toAppError(error)),
-        )
+        void this.#admitted(message)
         break
       case 'plan':
         this.#plan = message
@@ -203,6 +204,15 @@ export class Download implements SwarmMember {
       case 'failed':
         this.#swarmFailed(supernodeError(message))
         break
+    }
+  }
+
+  async #admitted({ geometry, generation, ticket }: MessageOf<TaskMessage, 'task'>): Promise<void> {
+    try {
+      await this.#hold.adopt(geometry, generation)
+      this.#fetcher?.setTicket(ticket)
+    } catch (error) {
+      this.fail(toAppError(error))
     }
   }
 
@@ -222,43 +232,8 @@ export class Download implements SwarmMember {
 
   // ---- the content ----
 
-  async #resume(): Promise<void> {
-    const stored = await this.#deps.store.open(this.task)
-    if (stored === undefined) return
-    const { generation } = this.#request
-    if (generation === undefined || generation === stored.meta.generation) {
-      await this.#use(stored)
-      return
-    }
-    stored.release()
-    await this.#deps.store.remove(this.task)
-  }
-
-  /** One after the other: the SuperNode and the origin may both tell what the content is. */
-  #adopt(geometry: Geometry, generation: string): Promise<void> {
-    const next = this.#adoption.then(() => this.#adoptNow(geometry, generation))
-    this.#adoption = next.catch(() => {}) // whoever asked meets it
-    return next
-  }
-
-  async #adoptNow(geometry: Geometry, generation: string): Promise<void> {
-    if (this.#state !== 'fetching') return
-    if (this.#meta !== undefined && !isSameContent(this.#meta, { geometry, generation })) {
-      throw new AppError('CONTENT_CHANGED', 'the origin changed the content meanwhile')
-    }
-    if (this.#content === undefined) {
-      const { identity, source } = this.#request
-      const url = redactUrl(source.url)
-      const meta = { task: this.task, identity, url, geometry, generation }
-      await this.#use(await this.#deps.store.create(meta))
-    }
-    if (this.#ticket !== '') this.#fetcher?.setTicket(this.#ticket)
-  }
-
-  async #use(content: StoredContent): Promise<void> {
+  async #begin(content: StoredContent): Promise<void> {
     const { geometry } = content.meta
-    this.#content = content
-    this.#meta = content.meta
     this.#tally.active()
     for (let index = 0; index < pieceCount(geometry); index++) {
       if (content.has(index)) this.#tally.resumed(pieceLength(geometry, index))
@@ -302,7 +277,7 @@ export class Download implements SwarmMember {
     { data, ...record }: { data: Buffer; sha256: Buffer; proof?: Buffer },
     from: HostId | undefined,
   ): Promise<void> {
-    const content = this.#content
+    const content = this.#hold.content
     if (content === undefined || this.#state !== 'fetching') return
     if (content.has(index) || this.#storing.has(index)) return
     this.#storing.add(index)
@@ -320,7 +295,7 @@ export class Download implements SwarmMember {
   }
 
   async #complete(): Promise<void> {
-    const content = this.#content
+    const content = this.#hold.content
     if (content === undefined || this.#state !== 'fetching') return
     this.#origin.stop()
     this.#fetcher?.stop()
@@ -335,7 +310,7 @@ export class Download implements SwarmMember {
     clearInterval(this.#tick)
     this.#tally.finish()
     this.#reporter.report(content, this.#tally.snapshot().received)
-    this.#letGo()
+    this.#hold.letGo()
     this.#finished.resolve(this.snapshot())
   }
 
@@ -351,8 +326,8 @@ export class Download implements SwarmMember {
 
   #evaluate(): void {
     if (this.#state !== 'fetching') return
-    if (this.#content !== undefined) {
-      this.#reporter.report(this.#content, this.#tally.snapshot().received)
+    if (this.#hold.content !== undefined) {
+      this.#reporter.report(this.#hold.content, this.#tally.snapshot().received)
     }
     const nowMs = this.#deps.now()
     const isFed = this.#plan !== undefined && nowMs - this.#tally.lastActivityMs < STILL_FED_MS
@@ -365,7 +340,7 @@ export class Download implements SwarmMember {
       nowMs,
       startedAtMs: this.#tally.startedMs,
       lastActivityMs: this.#tally.lastActivityMs,
-      lengthKnown: this.#meta !== undefined,
+      lengthKnown: this.#hold.meta !== undefined,
       swarm,
       origin: this.#origin.state(swarm),
       readerWaitingSinceMs: this.waits.oldestSinceMs,
@@ -413,11 +388,6 @@ export class Download implements SwarmMember {
     this.#digestCheck?.stop()
     this.waits.fail(error)
     this.#deps.pool.detach(this.task)
-    this.#letGo()
-  }
-
-  #letGo(): void {
-    this.#content?.release()
-    this.#content = undefined
+    this.#hold.letGo()
   }
 }

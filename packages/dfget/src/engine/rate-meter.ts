@@ -6,7 +6,7 @@ export class RateMeter {
 
   constructor(now: () => number, seconds = 4) {
     this.#now = now
-    this.#slots = new Array<number>(seconds * 4).fill(0)
+    this.#slots = Array.from({ length: seconds * 4 }, () => 0)
     this.#slot = this.#current()
   }
 

@@ -1,7 +1,7 @@
 import type { ProofSubject } from '@df/codec'
 import type { TokenBucket } from '@df/kit'
 import {
-  AppError,
+  type AppError,
   type HostId,
   type HostMessage,
   isAppError,
@@ -30,7 +30,7 @@ export interface SwarmFetcherOptions {
   budget: ByteBudget
   /** Every limit that downloads of this task obey. */
   limits: readonly TokenBucket[]
-  now(): number
+  now: () => number
   /** Bytes per second now, and the host's own limit (0: unknown). */
   rate(): { bps: number; limitBps: number }
   /** Pieces that readers wait for. */

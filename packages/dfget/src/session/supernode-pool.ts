@@ -2,12 +2,15 @@ import type { HostMessage, SupernodeMessage, TaskId } from '@df/proto'
 import { ownersOf } from './owner.ts'
 import { type SessionOptions, SupernodeSession } from './supernode-session.ts'
 
+/** The messages of a SuperNode that are about a task. */
+export type TaskMessage = Extract<SupernodeMessage, { task: TaskId }>
+
 /** A task of this host in its swarm: joined wherever the task's owner is, again after each loss. */
 export interface SwarmMember {
   readonly task: TaskId
   /** The join for a session; called anew for each, with what is here by then. */
   join(session: SupernodeSession): HostMessage
-  onMessage(message: SupernodeMessage & { task: TaskId }): void
+  onMessage(message: TaskMessage): void
   /** No SuperNode is reachable, or the one that was has gone. */
   onDetached(): void
 }

@@ -93,7 +93,7 @@ export class SupernodeSession {
       this.#hello(transport?.localAddress ?? '127.0.0.1')
     })
     socket.on('ping', () => this.#heard())
-    socket.on('message', (data) => this.#receive(String(data)))
+    socket.on('message', (data: Buffer) => this.#receive(data.toString()))
     socket.on('error', (err) => {
       if (this.#attempt === 0) {
         this.#options.logger.warn({ supernode: this.url, err }, 'SuperNode session failed')
