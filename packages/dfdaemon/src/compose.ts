@@ -1,0 +1,131 @@
+import { mkdir, readFile, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createEngine } from '@df/dfget'
+import {
+  type BoundAddress,
+  type Composition,
+  closeServer,
+  createMetrics,
+  formatAddress,
+  isLoopbackAddress,
+  type Logger,
+  listen,
+  parseListen,
+} from '@df/kit'
+import { AppError } from '@df/proto'
+import { createContentStore, Spool } from '@df/storage'
+import { createOriginClient } from '@df/transfer'
+import type { DaemonConfig } from './config.ts'
+import { createDaemonServer } from './http-server.ts'
+import { createDaemonMetrics } from './metrics.ts'
+import { createRegistryClient } from './mirror/registry-client.ts'
+import { Rights } from './mirror/rights.ts'
+import { createUpstreamDispatcher } from './mirror/upstream-dispatcher.ts'
+import { Upstreams } from './mirror/upstreams.ts'
+
+export interface ComposeTools {
+  logger: Logger
+  version: string
+}
+
+/** A dfdaemon, put together but not started. @throws AppError CONFIG_INVALID, STORAGE_FAILED */
+export async function compose(
+  config: DaemonConfig,
+  { logger, version }: ComposeTools,
+): Promise<Composition<DaemonConfig>> {
+  const { dataDir, cache, listen: listenText, peerListen, operatorToken } = config
+  const upstreams = new Upstreams({ upstream: config.upstream, registries: config.registry })
+  const dispatcher = createUpstreamDispatcher({ upstreams, allowOrigin: config.allowOrigin })
+  const rights = new Rights({ ttlMs: config.rightsTtl })
+  const metrics = createMetrics('dfdaemon')
+  const daemonMetrics = createDaemonMetrics(metrics, () => engine)
+  const supernodeCa = await readAuthority(config.supernodeCa)
+  const quotaBytes = cache.quota ?? (await halfOfFileSystem(dataDir))
+  const store = createContentStore({
+    dir: dataDir,
+    quotaBytes,
+    highWater: cache.highWater / 100,
+    lowWater: cache.lowWater / 100,
+    logger,
+  })
+  const engine = createEngine({
+    dataDir,
+    store,
+    spool: new Spool(join(dataDir, 'spool'), () => quotaBytes - store.usage().storedBytes),
+    origin: createOriginClient({ dispatcher }),
+    supernodes: config.supernode,
+    ...(supernodeCa === undefined ? {} : { supernodeCa }),
+    peerListen: parseListen(peerListen),
+    ...(config.advertise === undefined ? {} : { advertise: config.advertise }),
+    program: `dfdaemon/${version}`,
+    limits: { downBps: config.limits.down, upBps: config.limits.up },
+    logger,
+    onReceived: daemonMetrics.countReceived,
+    onSent: daemonMetrics.countUploaded,
+    onError: daemonMetrics.countError,
+  })
+  const server = createDaemonServer({
+    engine,
+    registry: createRegistryClient({ dispatcher }),
+    upstreams,
+    rights,
+    logger,
+    metrics,
+    daemonMetrics,
+    ...(operatorToken === undefined ? {} : { operatorToken }),
+  })
+  let bound: BoundAddress | undefined
+  const mirror = {
+    async start() {
+      bound = await listen(server, parseListen(listenText))
+      if (isLoopbackAddress(bound.host)) return
+      logger.warn(
+        { listen: bound.url },
+        'the mirror is reachable from other hosts over plain HTTP, and container engines send it passwords',
+      )
+    },
+    stop: () => closeServer(server),
+  }
+  const connections = {
+    start: async () => {},
+    stop: () => dispatcher.destroy(),
+  }
+  return {
+    parts: [connections, engine, mirror],
+    ready: () => {
+      const peers = formatAddress(parseListen(peerListen).host, engine.peerPort)
+      return `mirror=${bound?.url ?? ''} peers=${peers}`
+    },
+    reload({ rightsTtl, limits }) {
+      rights.setTtl(rightsTtl)
+      engine.setLimits({ downBps: limits.down, upBps: limits.up })
+    },
+  }
+}
+
+/** @throws AppError CONFIG_INVALID */
+async function readAuthority(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new AppError('CONFIG_INVALID', `cannot read the authority of the SuperNodes: ${path}`, {
+      cause,
+      hint: 'give a PEM file with --supernode-ca',
+    })
+  }
+}
+
+/** @throws AppError STORAGE_FAILED */
+async function halfOfFileSystem(dataDir: string): Promise<number> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    const { bsize, blocks } = await statfs(dataDir)
+    return Math.floor((bsize * blocks) / 2)
+  } catch (cause) {
+    throw new AppError('STORAGE_FAILED', `the data directory ${dataDir} cannot be used`, {
+      cause,
+      hint: 'choose another one with --data-dir',
+    })
+  }
+}

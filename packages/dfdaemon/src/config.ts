@@ -1,0 +1,162 @@
+import { isIP } from 'node:net'
+import {
+  type CommonConfig,
+  type ConfigDefinition,
+  createAddressGuard,
+  defaultDataDir,
+  defineConfig,
+  type Fault,
+} from '@df/kit'
+import { isAppError } from '@df/proto'
+import { type Static, Type } from 'typebox'
+import { Upstreams } from './mirror/upstreams.ts'
+
+const schema = Type.Object({
+  supernode: Type.Array(Type.String(), {
+    description: 'SuperNodes; every content belongs to one of them',
+    default: ['http://127.0.0.1:8002'],
+    minItems: 1,
+    unit: 'url',
+  }),
+  supernodeCa: Type.Optional(
+    Type.String({ description: 'authority of the SuperNodes, a PEM file', unit: 'path' }),
+  ),
+  upstream: Type.String({
+    description: 'registry of requests that name none (docker, podman)',
+    default: 'https://registry-1.docker.io',
+    unit: 'url',
+  }),
+  registry: Type.Record(Type.String(), Type.String(), {
+    description: 'where the registry that containerd calls HOST is; others are at https://HOST',
+    unit: 'url',
+    placeholder: 'HOST=URL',
+  }),
+  listen: Type.String({
+    description: 'address of the mirror, for container engines and commands of this host',
+    default: '127.0.0.1:65001',
+    unit: 'address',
+  }),
+  peerListen: Type.String({
+    description: 'address that other hosts fetch pieces from',
+    default: '0.0.0.0:65002',
+    unit: 'address',
+  }),
+  advertise: Type.Optional(
+    Type.String({
+      description: 'IP address of this host as other hosts reach it',
+      defaultText: 'the one that the SuperNode is reached from',
+      placeholder: 'IP',
+    }),
+  ),
+  dataDir: Type.String({
+    description: 'folder for contents and state',
+    defaultText: '/var/lib/dragonfly/dfdaemon for root, else ~/.local/share/dragonfly/dfdaemon',
+    unit: 'path',
+  }),
+  cache: Type.Object({
+    quota: Type.Optional(
+      Type.Integer({
+        description: 'most bytes of contents kept; what was not used for longest goes first',
+        defaultText: 'half of the file system of the data directory',
+        minimum: 1,
+        unit: 'bytes',
+      }),
+    ),
+    highWater: Type.Number({
+      description: 'share of the quota above which contents are removed',
+      default: '95%',
+      minimum: 1,
+      maximum: 100,
+      unit: 'percent',
+    }),
+    lowWater: Type.Number({
+      description: 'share of the quota at which removing ends',
+      default: '85%',
+      minimum: 1,
+      maximum: 100,
+      unit: 'percent',
+    }),
+  }),
+  allowOrigin: Type.Array(Type.String(), {
+    description: 'redirect targets and other origins on internal addresses that may be read',
+    placeholder: 'HOST|CIDR',
+  }),
+  rightsTtl: Type.Integer({
+    description: 'how long a right that a registry confirmed is taken for granted',
+    default: '60s',
+    minimum: 0,
+    maximum: 3_600_000,
+    unit: 'duration',
+    reloadable: true,
+  }),
+  limits: Type.Object({
+    down: Type.Integer({
+      description: 'most bytes per second received, all contents together; 0 for no limit',
+      default: 0,
+      minimum: 0,
+      unit: 'bps',
+      reloadable: true,
+    }),
+    up: Type.Integer({
+      description: 'most bytes per second sent to other hosts; 0 for no limit',
+      default: 0,
+      minimum: 0,
+      unit: 'bps',
+      reloadable: true,
+    }),
+  }),
+  operatorToken: Type.Optional(
+    Type.String({
+      description: 'admits operators from other hosts to /api/v1',
+      minLength: 16,
+      secret: true,
+    }),
+  ),
+})
+
+export type DaemonConfig = Static<typeof schema> & CommonConfig
+
+/** Everything that dfdaemon can be told. */
+export const daemonConfig: ConfigDefinition<DaemonConfig> = defineConfig({
+  program: 'dfdaemon',
+  envPrefix: 'DFDAEMON',
+  summary:
+    'Registry mirror of one host: container engines pull through it, hosts fetch from each other.',
+  schema,
+  defaults: (env) => ({ dataDir: defaultDataDir('dfdaemon', env) }),
+  check: conflicts,
+  examples: [
+    ['dfdaemon --supernode http://10.0.0.5:8002', 'a mirror of docker.io on 127.0.0.1:65001'],
+    [
+      'dfdaemon --upstream http://registry.lan:5000 --registry registry.lan=http://registry.lan:5000',
+      'a mirror of another registry, also when containerd names it',
+    ],
+  ],
+})
+
+function conflicts(config: Static<typeof schema>): Fault[] {
+  const { upstream, registry, advertise, allowOrigin, cache } = config
+  const faults = [
+    ...faultsOf('registry', () => new Upstreams({ upstream, registries: registry })),
+    ...faultsOf('allowOrigin', () => createAddressGuard({ allow: allowOrigin })),
+  ]
+  if (advertise !== undefined && isIP(advertise) === 0) {
+    faults.push({ where: 'advertise', what: `'${advertise}' is not an IP address` })
+  }
+  if (cache.lowWater > cache.highWater) {
+    faults.push({ where: 'cache.lowWater', what: 'is above cache.highWater' })
+  }
+  return faults
+}
+
+/** What a constructor says of its arguments. */
+function faultsOf(where: string, construct: () => unknown): Fault[] {
+  try {
+    construct()
+    return []
+  } catch (error) {
+    if (!isAppError(error, 'CONFIG_INVALID')) throw error
+    const { message: what, hint } = error
+    return [{ where, what, ...(hint === undefined ? {} : { hint }) }]
+  }
+}

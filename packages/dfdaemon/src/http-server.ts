@@ -1,0 +1,43 @@
+import type { Engine } from '@df/dfget'
+import { createHttpServer, type Logger, type Metrics } from '@df/kit'
+import type { FastifyInstance } from 'fastify'
+import { registerDownloadRoute } from './downloads/route.ts'
+import type { DaemonMetrics } from './metrics.ts'
+import type { RegistryClient } from './mirror/registry-client.ts'
+import { registerRegistryRoutes } from './mirror/registry-routes.ts'
+import type { Rights } from './mirror/rights.ts'
+import type { Upstreams } from './mirror/upstreams.ts'
+import { registerTaskRoutes } from './tasks/routes.ts'
+
+export interface DaemonServerOptions {
+  engine: Engine
+  registry: RegistryClient
+  upstreams: Upstreams
+  rights: Rights
+  logger: Logger
+  metrics: Metrics
+  daemonMetrics: DaemonMetrics
+  operatorToken?: string
+  /** See RegistryRoutesOptions. */
+  silenceMs?: number
+}
+
+/**
+ * The listener of a host: mirror, downloads of local programs, and what operators look at. Ready even while no
+ * SuperNode answers, since pulls work without.
+ */
+export function createDaemonServer(options: DaemonServerOptions): FastifyInstance {
+  const { engine, logger, operatorToken } = options
+  const server = createHttpServer({
+    logger,
+    metrics: options.metrics,
+    name: 'mirror',
+    isReady: () => true,
+    readyDetail: () => ({ supernodes: engine.sessions() }),
+    access: operatorToken === undefined ? {} : { operatorToken },
+  })
+  registerRegistryRoutes(server, { ...options, metrics: options.daemonMetrics })
+  registerDownloadRoute(server, engine)
+  registerTaskRoutes(server, engine)
+  return server
+}

@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs'
+import { runProgram } from '@df/kit'
+import { compose } from './compose.ts'
+import { daemonConfig } from './config.ts'
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string }
+
+process.exitCode = await runProgram({
+  program: 'dfdaemon',
+  version,
+  definition: daemonConfig,
+  argv: process.argv.slice(2),
+  env: process.env,
+  compose: (config, { logger }) => compose(config, { logger, version }),
+})

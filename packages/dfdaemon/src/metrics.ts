@@ -1,0 +1,68 @@
+import type { Metrics } from '@df/kit'
+import type { BytesBySource, ErrorCode } from '@df/proto'
+
+/** What a finished request of the registry API is counted with. */
+export interface FinishedPull {
+  kind: string
+  status: number
+  bytesSent: number
+  firstByteMs: number | undefined
+}
+
+/** How a caller's right to a blob was found. */
+export type RightOutcome = 'remembered' | 'asked' | 'refused'
+
+/** All that dfdaemon counts of itself. */
+export interface DaemonMetrics {
+  countPull(pull: FinishedPull): void
+  countRight(outcome: RightOutcome): void
+  /** Bytes of content that arrived; `direct` is the registry past the engine. */
+  countReceived(source: keyof BytesBySource | 'direct', bytes: number): void
+  countUploaded(bytes: number): void
+  countError(code: ErrorCode): void
+}
+
+export function createDaemonMetrics(
+  metrics: Metrics,
+  engine: () => { sessions(): { connected: boolean }[] },
+): DaemonMetrics {
+  const blobBytes = metrics.counter('blob_bytes_total', 'Bytes of blobs sent to container engines')
+  const registryBytes = metrics.counter(
+    'registry_bytes_total',
+    'Bytes of content that this host itself read from registries and other origins',
+  )
+  const receivedBytes = metrics.counter(
+    'received_bytes_total',
+    'Bytes of content received, by where they came from',
+    ['source'],
+  )
+  const uploadedBytes = metrics.counter('uploaded_bytes_total', 'Bytes sent to other hosts')
+  const firstByte = metrics.histogram(
+    'first_byte_seconds',
+    'Time from a request to the first byte of its body',
+    ['kind'],
+  )
+  const pulls = metrics.counter('pulls_total', 'Requests of the registry API', ['kind', 'status'])
+  const rights = metrics.counter('rights_total', 'How rights to blobs were found', ['outcome'])
+  const errors = metrics.counter('errors_total', 'Failures, by error code', ['code'])
+  metrics.gauge('sessions', 'SuperNodes with a session that is up', [], () => {
+    return engine()
+      .sessions()
+      .filter((session) => session.connected).length
+  })
+
+  return {
+    countPull({ kind, status, bytesSent, firstByteMs }) {
+      pulls.inc({ kind, status: String(status) })
+      if (kind === 'blob') blobBytes.inc(bytesSent)
+      if (firstByteMs !== undefined) firstByte.observe({ kind }, firstByteMs / 1000)
+    },
+    countRight: (outcome) => rights.inc({ outcome }),
+    countReceived(source, bytes) {
+      receivedBytes.inc({ source }, bytes)
+      if (source === 'origin' || source === 'direct') registryBytes.inc(bytes)
+    },
+    countUploaded: (bytes) => uploadedBytes.inc(bytes),
+    countError: (code) => errors.inc({ code }),
+  }
+}

@@ -1,0 +1,105 @@
+import type { Engine, OpenTask } from '@df/dfget'
+import { AppError, type BytesBySource, type Digest, isAppError, toAppError } from '@df/proto'
+import { isNotModified, notModified, wholeHead } from './blob-response.ts'
+import { type Confirmation, confirmRight } from './confirm.ts'
+import { callerIdentity, fieldValue } from './headers.ts'
+import type { BlobPull, BlobServices } from './pull.ts'
+import { sendDirect } from './send-direct.ts'
+import { sendTask } from './send-task.ts'
+
+/**
+ * Answers a pull of a blob: through the engine, and past it where the engine cannot.
+ * @throws AppError, or the reason of the exchange's signal, when nothing was sent yet or the connection must be cut
+ */
+export async function serveBlob(pull: BlobPull, services: BlobServices): Promise<void> {
+  const { exchange, what, method } = pull
+  const stored = method === 'HEAD' ? storedSize(services.engine, what.digest) : undefined
+  const sizeNeeded = method === 'HEAD' && stored === undefined
+  const right = await confirmRight(pull, { ...services, sizeNeeded })
+  services.metrics.countRight(right.kind === 'refused' ? 'refused' : right.how)
+  if (right.kind === 'refused') return passRefusal(pull, right, services)
+  if (isNotModified(exchange.request.headers, what.digest)) {
+    return exchange.sendWhole(notModified(what.digest))
+  }
+  if (method === 'HEAD') {
+    const { status, headers } = wholeHead(what.digest, stored ?? right.size)
+    return exchange.sendWhole({ status, headers, body: Buffer.alloc(0) })
+  }
+  const task = await openTask(pull, services.engine)
+  if (!isAppError(task)) return serveTask(pull, task, services)
+  services.onRescue(pull, task, 0)
+  await sendDirect(pull, task, services)
+}
+
+async function serveTask(pull: BlobPull, task: OpenTask, services: BlobServices): Promise<void> {
+  const { received: before, startedAtMs } = task.snapshot()
+  const isNew = startedAtMs >= Date.now() - pull.exchange.elapsedMs()
+  try {
+    await sendTask(pull, task, services)
+  } catch (error) {
+    if (isAppError(error, 'CONTENT_DIGEST_MISMATCH')) await services.engine.forget(task.task)
+    throw error
+  } finally {
+    const { received: now } = task.snapshot()
+    task.close()
+    pull.received = isNew ? now : difference(now, before)
+  }
+}
+
+/** The open task, or why there is none. @throws the reason of the exchange's signal */
+async function openTask(pull: BlobPull, engine: Engine): Promise<OpenTask | AppError> {
+  const { exchange, upstream, path, what } = pull
+  const opening = engine.open({
+    identity: { kind: 'blob', digest: what.digest },
+    source: { url: upstream.base + path, headers: callerIdentity(exchange.request) },
+    signal: exchange.signal,
+  })
+  try {
+    return await exchange.unlessAborted(opening)
+  } catch (error) {
+    // Nobody waits for it any more.
+    opening.then(
+      (late) => late.close(),
+      () => {},
+    )
+    exchange.signal.throwIfAborted()
+    return toAppError(error)
+  }
+}
+
+/** Passes the registry's refusal on. After a HEAD its words are not known: the caller's own GET brings them. */
+async function passRefusal(
+  pull: BlobPull,
+  { answer, asked }: Confirmation & { kind: 'refused' },
+  services: BlobServices,
+): Promise<void> {
+  try {
+    if (pull.method === asked || pull.method === 'HEAD') return await pull.exchange.send(answer)
+  } finally {
+    answer.discard()
+  }
+  await sendDirect(
+    pull,
+    refusalOf(answer.status, fieldValue(answer.headers, 'retry-after')),
+    services,
+  )
+}
+
+function refusalOf(status: number, retryAfter: string | undefined): AppError {
+  const code = status === 429 ? 'ORIGIN_RATE_LIMITED' : 'ORIGIN_FORBIDDEN'
+  const detail = { status, ...(retryAfter === undefined ? {} : { retryAfter }) }
+  return new AppError(code, `the registry answered ${status}`, { detail })
+}
+
+function storedSize(engine: Engine, digest: Digest): number | undefined {
+  return engine.tasks().find((task) => task.state === 'complete' && task.digest === digest)
+    ?.contentLength
+}
+
+function difference(now: BytesBySource, before: BytesBySource): BytesBySource {
+  return {
+    peers: now.peers - before.peers,
+    seed: now.seed - before.seed,
+    origin: now.origin - before.origin,
+  }
+}

@@ -1,0 +1,36 @@
+import type { Engine } from '@df/dfget'
+import type { RegistryPath } from '@df/oci'
+import type { AppError, BytesBySource, Digest } from '@df/proto'
+import type { DaemonMetrics } from '../metrics.ts'
+import type { Exchange } from './exchange.ts'
+import type { RegistryClient } from './registry-client.ts'
+import type { Rights } from './rights.ts'
+import type { Upstream } from './upstreams.ts'
+
+/** One GET or HEAD of the registry API, and where its answer goes. */
+export interface Pull {
+  method: 'GET' | 'HEAD'
+  what: RegistryPath
+  upstream: Upstream
+  /** Path and query at the upstream. */
+  path: string
+  exchange: Exchange
+  /** Where the bytes of a blob came from while it was sent; none of them: it was here already. */
+  received: BytesBySource
+  /** Bytes of a blob that were read past the engine, straight from the registry. */
+  directBytes: number
+}
+
+export interface BlobPull extends Pull {
+  what: { kind: 'blob'; repository: string; digest: Digest }
+}
+
+/** What blobs are served with. */
+export interface BlobServices {
+  engine: Engine
+  registry: RegistryClient
+  rights: Rights
+  metrics: DaemonMetrics
+  /** Told when the engine failed and the registry is asked directly, `at` bytes into the blob. */
+  onRescue(pull: BlobPull, reason: AppError, at: number): void
+}

@@ -1,0 +1,163 @@
+import { originErrorOf } from '@df/kit'
+import { AppError } from '@df/proto'
+import type { Dispatcher } from 'undici'
+import { endToEnd, fieldValue, type HeaderFields, withoutCredentials } from './headers.ts'
+import type { Upstream } from './upstreams.ts'
+
+export interface RegistryQuestion {
+  upstream: Upstream
+  method: 'GET' | 'HEAD'
+  /** Path and query below the upstream's base, from `/v2/` on. */
+  path: string
+  headers: HeaderFields
+  /** Time until the headers of the final answer, redirects included. */
+  budgetMs: number
+  /** Ends the question, and the body after it. */
+  signal: AbortSignal
+}
+
+export interface RegistryAnswer {
+  status: number
+  /** End-to-end fields, as sent. */
+  headers: HeaderFields
+  /** The answer came from where the registry redirected to. */
+  redirected: boolean
+  /** Bytes as sent, never decoded. Iterating throws AppError ORIGIN_STALLED, ORIGIN_UNREACHABLE. */
+  body: AsyncIterable<Buffer>
+  /** Gives the body up. */
+  discard(): void
+}
+
+export interface RegistryClientOptions {
+  /** Guards addresses at every connection (upstream-dispatcher.ts). */
+  dispatcher: Dispatcher
+  headersTimeoutMs?: number
+  silenceMs?: number
+}
+
+/** Puts a caller's question to its registry. */
+export interface RegistryClient {
+  /**
+   * The registry's answer, whatever its status. Redirects are followed, without credentials to any other origin.
+   * @throws AppError ORIGIN_UNREACHABLE, ORIGIN_STALLED, ORIGIN_TLS, ORIGIN_REFUSED, ORIGIN_TOO_MANY_REDIRECTS;
+   *   the signal's reason when aborted
+   */
+  ask(question: RegistryQuestion): Promise<RegistryAnswer>
+}
+
+const MAX_REDIRECTS = 5
+const redirects = new Set([301, 302, 303, 307, 308])
+
+export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
+  const { dispatcher, headersTimeoutMs = 8000, silenceMs = 5000 } = options
+
+  async function ask(question: RegistryQuestion): Promise<RegistryAnswer> {
+    const budget = new AbortController()
+    const timer = setTimeout(() => {
+      budget.abort(new AppError('ORIGIN_STALLED', 'the registry does not answer in time'))
+    }, question.budgetMs)
+    const signal = AbortSignal.any([question.signal, budget.signal])
+    try {
+      return await follow(question, signal)
+    } catch (error) {
+      question.signal.throwIfAborted()
+      budget.signal.throwIfAborted()
+      throw originErrorOf(error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async function follow(question: RegistryQuestion, signal: AbortSignal): Promise<RegistryAnswer> {
+    const { upstream } = question
+    const seen = new Set<string>()
+    let url = new URL(upstream.base + question.path)
+    while (true) {
+      seen.add(url.href)
+      const response = await send(question, url, signal)
+      const target = redirectTarget(response, url)
+      if (target === undefined) return answerOf(response, question.signal, seen.size > 1)
+      giveUp(response)
+      if (seen.has(target.href) || seen.size > MAX_REDIRECTS) {
+        throw new AppError('ORIGIN_TOO_MANY_REDIRECTS', `${upstream.origin} redirects without end`)
+      }
+      url = target
+    }
+  }
+
+  function send(
+    { upstream, method, headers }: RegistryQuestion,
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    return dispatcher.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers: url.origin === upstream.origin ? headers : withoutCredentials(headers),
+      headersTimeout: headersTimeoutMs,
+      bodyTimeout: silenceMs,
+      signal,
+    })
+  }
+
+  return { ask }
+}
+
+/** Where the answer sends us, or undefined when it is final. @throws AppError ORIGIN_FAILED for another scheme */
+function redirectTarget(response: Dispatcher.ResponseData, from: URL): URL | undefined {
+  const location = response.headers['location']
+  if (!redirects.has(response.statusCode) || typeof location !== 'string') return undefined
+  const target = URL.parse(location, from.href)
+  if (target === null || (target.protocol !== 'https:' && target.protocol !== 'http:')) {
+    giveUp(response)
+    throw new AppError('ORIGIN_FAILED', `${from.host} redirects to something that is not http`)
+  }
+  target.hash = ''
+  return target
+}
+
+function answerOf(
+  response: Dispatcher.ResponseData,
+  signal: AbortSignal,
+  redirected: boolean,
+): RegistryAnswer {
+  return {
+    status: response.statusCode,
+    headers: endToEnd(response.headers),
+    redirected,
+    body: bodyOf(response, signal),
+    discard: () => giveUp(response),
+  }
+}
+
+async function* bodyOf(
+  response: Dispatcher.ResponseData,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    for await (const chunk of response.body as AsyncIterable<Buffer>) yield chunk
+  } catch (error) {
+    signal.throwIfAborted()
+    throw originErrorOf(error)
+  } finally {
+    giveUp(response)
+  }
+}
+
+/** Ends an answer that is not read on. Small rests are read, so that the connection is kept. */
+function giveUp(response: Dispatcher.ResponseData): void {
+  response.body.on('error', () => {}) // destroyed on purpose
+  void response.body.dump({ limit: 16 * 1024 }).catch(() => {}) // whatever its end, nobody waits for it
+}
+
+/** Length that the answer announces. */
+export function announcedLength(answer: RegistryAnswer): number | undefined {
+  const text = fieldValue(answer.headers, 'content-length')
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+/** The registry's own word on this caller: not its to have, not there, too often. */
+export function isRefusal(status: number): boolean {
+  return status === 401 || status === 403 || status === 404 || status === 429
+}

@@ -1,0 +1,60 @@
+import { type ByteRange, parseRangeHeader } from '@df/codec'
+import type { OpenTask } from '@df/dfget'
+import { AppError, isAppError, toAppError } from '@df/proto'
+import { partHead, requestedRange, unsatisfiable, wholeHead } from './blob-response.ts'
+import { gateByDigest } from './digest-gate.ts'
+import { directRest } from './direct-source.ts'
+import type { BlobPull, BlobServices } from './pull.ts'
+import { directBudgetMs } from './send-direct.ts'
+
+/**
+ * Answers the pull with the content of an open task, while it arrives. When the engine cannot go on, the rest is
+ * read from the registry.
+ * @throws AppError; CONTENT_DIGEST_MISMATCH when the content of the task is wrong
+ */
+export async function sendTask(
+  pull: BlobPull,
+  task: OpenTask,
+  services: BlobServices,
+): Promise<void> {
+  const { exchange, what } = pull
+  const { digest } = what
+  const size = task.contentLength
+  const part = parseRangeHeader(requestedRange(exchange.request.headers, digest), size)
+  if (part === 'unsatisfiable') return exchange.sendWhole(unsatisfiable(digest, size))
+  const range = part ?? { start: 0, end: size }
+  const bytes = rescuedBytes(pull, task, range, services)
+  const isWhole = range.start === 0 && range.end === size
+  await exchange.send({
+    ...(part === undefined ? wholeHead(digest, size) : partHead(digest, part, size)),
+    body: isWhole ? gateByDigest(bytes, digest, size) : bytes,
+  })
+}
+
+/** The engine's bytes, and from where it fails on the registry's. */
+async function* rescuedBytes(
+  pull: BlobPull,
+  task: OpenTask,
+  { start, end }: ByteRange,
+  services: BlobServices,
+): AsyncGenerator<Buffer, void, undefined> {
+  const { signal } = pull.exchange
+  let at = start
+  let failure: AppError
+  try {
+    for await (const chunk of task.read({ start, end }, signal)) {
+      yield chunk
+      at += chunk.length
+    }
+    if (at >= end) return
+    failure = new AppError('INTERNAL', 'the engine ended early')
+  } catch (error) {
+    signal.throwIfAborted()
+    failure = toAppError(error)
+  }
+  const budgetMs = directBudgetMs(pull)
+  const isPastRescue = isAppError(failure, 'CONTENT_DIGEST_MISMATCH') && at > start
+  if (budgetMs === undefined || isPastRescue) throw failure
+  services.onRescue(pull, failure, at)
+  yield* await directRest(pull, { start: at, end }, { ...services, budgetMs })
+}

@@ -1,0 +1,106 @@
+import { AppError, parseHttpUrl } from '@df/proto'
+
+/** A registry that requests are put to. */
+export interface Upstream {
+  /** Origin and path prefix without a slash at the end; `/v2/…` is appended. Tells registries apart. */
+  readonly base: string
+  /** Scheme, host and port: where the caller's credentials may go. */
+  readonly origin: string
+}
+
+export interface UpstreamsOptions {
+  /** Registry of requests that name none. */
+  upstream: string
+  /** What `?ns=HOST` means, by host. */
+  registries: Readonly<Record<string, string>>
+}
+
+/** The `docker.io` of references is served elsewhere (distribution/reference, "registry-1"). */
+const dockerHub = new Map([
+  ['docker.io', 'https://registry-1.docker.io'],
+  ['index.docker.io', 'https://registry-1.docker.io'],
+])
+
+// Domain and port of a reference (distribution reference grammar), or an IPv6 address in brackets.
+const label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?'
+const hostPattern = new RegExp(
+  `^(?:${label}(?:\\.${label})*|\\[[0-9a-f:]+(?:\\.[0-9.]+)?\\])(?::[0-9]{1,5})?$`,
+)
+
+/** Which registry a request means. */
+export class Upstreams {
+  readonly #default: Upstream
+  readonly #byHost = new Map<string, Upstream>()
+
+  /** @throws AppError CONFIG_INVALID for a URL that is not http(s) or carries user info, a query or a fragment */
+  constructor(options: UpstreamsOptions) {
+    this.#default = configuredUpstream(options.upstream)
+    for (const [host, url] of Object.entries(options.registries)) {
+      const name = registryHost(host)
+      if (name === undefined) {
+        throw new AppError('CONFIG_INVALID', `'${host.slice(0, 100)}' is not a registry host`, {
+          hint: 'write --registry HOST[:PORT]=URL',
+        })
+      }
+      this.#byHost.set(name, configuredUpstream(url))
+    }
+  }
+
+  /**
+   * The registry for the `ns` parameter of a request, or the default one without.
+   * @throws AppError REQUEST_INVALID when `ns` is not a plain host with an optional port
+   */
+  resolve(ns: string | undefined): Upstream {
+    if (ns === undefined) return this.#default
+    const host = registryHost(ns)
+    if (host === undefined) {
+      throw new AppError('REQUEST_INVALID', "the 'ns' parameter is not a registry host")
+    }
+    return this.#byHost.get(host) ?? upstreamAt(new URL(dockerHub.get(host) ?? `https://${host}`))
+  }
+
+  /** Whether `origin` (scheme, host, port) belongs to a configured registry, whose address is not guarded. */
+  isConfigured(origin: string): boolean {
+    return this.configured().some((upstream) => upstream.origin === origin)
+  }
+
+  configured(): Upstream[] {
+    return [this.#default, ...this.#byHost.values()]
+  }
+}
+
+function registryHost(text: string): string | undefined {
+  const host = text.toLowerCase()
+  return host.length <= 255 && hostPattern.test(host) && URL.canParse(`https://${host}`)
+    ? host
+    : undefined
+}
+
+function configuredUpstream(text: string): Upstream {
+  const url = configuredUrl(text)
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new AppError(
+      'CONFIG_INVALID',
+      `the registry URL of ${url.host} has more than a host and a path`,
+      {
+        hint: 'credentials come from the callers; write it as https://host[:port][/path]',
+      },
+    )
+  }
+  return upstreamAt(url)
+}
+
+function configuredUrl(text: string): URL {
+  try {
+    return parseHttpUrl(text)
+  } catch (cause) {
+    throw new AppError('CONFIG_INVALID', 'a registry URL is not an http or https URL', {
+      hint: 'write it in full, as https://host',
+      cause,
+    })
+  }
+}
+
+function upstreamAt(url: URL): Upstream {
+  return { base: `${url.origin}${url.pathname.replace(/\/+$/, '')}`, origin: url.origin }
+}
