@@ -1,1 +1,2 @@
-export {}
+export { composeSupernode, type Supernode } from './compose.ts'
+export { type SupernodeConfig, supernodeConfig } from './config.ts'

@@ -1,0 +1,200 @@
+import { randomInt } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { issueTicket, Keyring, TicketVerifier } from '@df/codec'
+import {
+  type BoundAddress,
+  type Composition,
+  closeServer,
+  createAddressGuard,
+  createMetrics,
+  createOriginDispatcher,
+  isLoopbackAddress,
+  type Logger,
+  listen,
+  parseListen,
+  type Startable,
+  TokenBucket,
+} from '@df/kit'
+import { AnonymousTokens } from '@df/oci'
+import { AppError } from '@df/proto'
+import { createContentStore, Spool } from '@df/storage'
+import { createPieceServer } from '@df/transfer'
+import type { FastifyInstance } from 'fastify'
+import type { SupernodeConfig } from './config.ts'
+import { EventLogFile } from './event-log-file.ts'
+import { createApp } from './http/app.ts'
+import { loadIdentity } from './identity.ts'
+import { createSupernodeMetrics } from './metrics.ts'
+import { createEventLog } from './scheduling/event-log.ts'
+import { createSchedulerState } from './scheduling/scheduler-state.ts'
+import { SchedulingLoop } from './scheduling-loop.ts'
+import { GenerationBook } from './seed/generation-book.ts'
+import { seedContent } from './seed/seed-content.ts'
+import { SeedTask } from './seed/seed-task.ts'
+import { seedWatch } from './seed-watch.ts'
+import { SessionServer } from './session/session-server.ts'
+import { Swarms } from './swarm/swarms.ts'
+
+const TICKET_LIFE_MS = 10 * 60 * 1000
+const ORIGIN_CONNECT_MS = 3000
+/** Without a quota, a content of unknown length may still not grow for ever. */
+const MAX_SPOOL_BYTES = 1024 ** 4
+
+/** A SuperNode put together; `server` for tests that look at its routes. */
+export interface Supernode extends Composition<SupernodeConfig> {
+  server: FastifyInstance
+}
+
+/**
+ * Builds the SuperNode's object graph.
+ * @throws AppError CONFIG_INVALID (files named in the configuration), STORAGE_FAILED
+ */
+export async function composeSupernode(
+  config: SupernodeConfig,
+  { logger, version }: { logger: Logger; version: string },
+): Promise<Supernode> {
+  const tls = await readTls(config)
+  const originCa = config.originCa === undefined ? undefined : await readPem(config.originCa)
+  const identity = await loadIdentity(config.dataDir)
+  const nowMs = () => performance.now()
+
+  const dispatcher = createOriginDispatcher({
+    guard: createAddressGuard({ allow: config.allowOrigin }),
+    connectTimeoutMs: ORIGIN_CONNECT_MS,
+    insecure: config.originInsecure,
+    ...(originCa === undefined ? {} : { ca: originCa }),
+  })
+  const origin = { dispatcher, tokens: new AnonymousTokens({ dispatcher }) }
+  const store = createContentStore({ dir: config.dataDir, quotaBytes: config.quota, logger })
+  const spool = new Spool(join(config.dataDir, 'spool'), () => config.quota || MAX_SPOOL_BYTES)
+  const setup = {
+    store,
+    spool,
+    key: identity.key,
+    segmentBytes: config.seed.segment,
+    maxLanes: config.seed.connections,
+  }
+  const generations = new GenerationBook()
+
+  const metrics = createMetrics('supernode')
+  const ownMetrics = createSupernodeMetrics(metrics, {
+    sessions: () => sessions.size,
+    tasks: (state) => swarms.all().filter((swarm) => swarm.state === state).length,
+    storedBytes: () => store.usage().storedBytes,
+    quotaBytes: () => store.usage().quotaBytes,
+  })
+
+  const recording = config.scheduler.recordEvents
+    ? new EventLogFile(join(config.dataDir, 'scheduler-events.jsonl'), logger)
+    : undefined
+  const schedulerOptions = { seed: randomInt(2 ** 31), seedSlots: config.scheduler.seedSlots }
+  const scheduler = createSchedulerState(schedulerOptions)
+  const loop = new SchedulingLoop({
+    state: scheduler,
+    nowMs,
+    execute: (plan) => swarms.execute(plan),
+    ...(recording === undefined
+      ? {}
+      : {
+          log: createEventLog({ ...schedulerOptions, write: (line) => recording.write(line) }),
+        }),
+  })
+  const swarms = new Swarms({
+    supernode: identity.id,
+    schedule: (event) => loop.apply(event),
+    startSeed: (task, taskIdentity, start) =>
+      new SeedTask({ task, identity: taskIdentity, setup, generations, origin, ...start }),
+    ticket: (task, host) =>
+      issueTicket(identity.key, {
+        task,
+        host,
+        expires: Math.ceil((Date.now() + TICKET_LIFE_MS) / 1000),
+      }),
+    ticketRenewMs: TICKET_LIFE_MS / 2,
+    nowMs,
+    watch: seedWatch(ownMetrics, logger),
+    logger,
+  })
+  const sessions = new SessionServer({
+    supernode: identity.id,
+    publicKey: identity.key.publicKey,
+    reportEveryMs: config.reportEvery,
+    advertise: config.advertise?.replace(/\/+$/, ''),
+    listener: swarms,
+    logger,
+  })
+
+  const keyring = new Keyring()
+  keyring.add(identity.key.publicKey)
+  const uploads = new TokenBucket({ bps: config.uploadLimit })
+  const pieces = createPieceServer({
+    content: seedContent(store, (task, generation) => {
+      return swarms.get(task)?.isGrowing(generation) === true
+    }),
+    tickets: new TicketVerifier(keyring),
+    uploads,
+    onSent(task, bytes) {
+      ownMetrics.uploaded(bytes)
+      const swarm = swarms.get(task)
+      if (swarm !== undefined) swarm.uploadedBytes += bytes
+    },
+    onError: (_, { code }) => ownMetrics.failed('content', code),
+  })
+
+  let bound: BoundAddress | undefined
+  const server = createApp({
+    http: {
+      logger,
+      metrics,
+      name: 'supernode',
+      isReady: () => bound !== undefined,
+      access: config.operatorToken === undefined ? {} : { operatorToken: config.operatorToken },
+      ...(tls === undefined ? {} : { tls }),
+    },
+    api: { swarms, store, scheduler, version },
+    pieces,
+  })
+  const edge: Startable = {
+    async start() {
+      sessions.attach(server.server)
+      bound = await listen(server, parseListen(config.listen))
+      if (tls === undefined && !isLoopbackAddress(bound.host)) {
+        logger.warn('plain mode: sessions and pieces travel without TLS, and no credentials do')
+      }
+    },
+    async stop() {
+      bound = undefined
+      await sessions.close()
+      await closeServer(server)
+    },
+  }
+
+  return {
+    server,
+    parts: [
+      store,
+      { start: () => spool.start(), stop: async () => {} },
+      { start: async () => {}, stop: () => dispatcher.destroy() },
+      ...(recording === undefined ? [] : [recording]),
+      { start: async () => {}, stop: async () => loop.stop() },
+      { start: async () => swarms.start(), stop: () => swarms.stop() },
+      edge,
+    ],
+    ready: () => bound?.url ?? '',
+    reload: (next) => uploads.setRate(next.uploadLimit),
+  }
+}
+
+async function readTls({ tlsCert, tlsKey }: SupernodeConfig) {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined
+  return { cert: await readPem(tlsCert), key: await readPem(tlsKey) }
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new AppError('CONFIG_INVALID', `${path} cannot be read`, { cause })
+  }
+}

@@ -1,0 +1,120 @@
+import { defaultDataDir, defineConfig, type Fault } from '@df/kit'
+import { type Static, Type } from 'typebox'
+
+const schema = Type.Object({
+  listen: Type.String({
+    description: 'address for hosts and operators',
+    default: '0.0.0.0:8002',
+    unit: 'address',
+  }),
+  dataDir: Type.String({
+    description: 'where the copies and all state lie',
+    defaultText: '/var/lib/dragonfly/supernode for root, else below XDG_DATA_HOME',
+    unit: 'path',
+  }),
+  advertise: Type.Optional(
+    Type.String({
+      description:
+        'URL under which all hosts reach this SuperNode; without it each host uses the one it connected to',
+      unit: 'url',
+    }),
+  ),
+  allowOrigin: Type.Array(Type.String(), {
+    description:
+      'origin on an address that is otherwise refused (loopback, private, link-local): a host name or CIDR; may be repeated',
+    placeholder: 'HOST|CIDR',
+  }),
+  tlsCert: Type.Optional(
+    Type.String({ description: 'certificate chain, PEM; makes all routes https', unit: 'path' }),
+  ),
+  tlsKey: Type.Optional(
+    Type.String({ description: 'private key of the certificate, PEM', unit: 'path' }),
+  ),
+  operatorToken: Type.Optional(
+    Type.String({
+      minLength: 16,
+      description: 'admits operators who are not on this host',
+      secret: true,
+    }),
+  ),
+  quota: Type.Integer({
+    minimum: 0,
+    description: 'most bytes of stored content; 0 for as much as the disk has',
+    default: '100GiB',
+    unit: 'bytes',
+  }),
+  uploadLimit: Type.Integer({
+    minimum: 0,
+    description: 'most bytes per second sent to hosts; 0 for no limit',
+    default: 0,
+    unit: 'bps',
+    reloadable: true,
+  }),
+  originCa: Type.Optional(
+    Type.String({
+      description: 'authority that origins with private certificates are trusted by, PEM',
+      unit: 'path',
+    }),
+  ),
+  originInsecure: Type.Boolean({ description: 'take any certificate of origins', default: false }),
+  reportEvery: Type.Integer({
+    minimum: 20,
+    maximum: 60_000,
+    description: 'how often hosts report their progress',
+    default: '1s',
+    unit: 'duration',
+  }),
+  seed: Type.Object({
+    connections: Type.Integer({
+      minimum: 1,
+      maximum: 16,
+      description: 'most connections to the origin of one task',
+      default: 4,
+    }),
+    segment: Type.Integer({
+      minimum: 1024 * 1024,
+      description: 'most bytes asked for in one request to an origin',
+      default: '16MiB',
+      unit: 'bytes',
+    }),
+  }),
+  scheduler: Type.Object({
+    seedSlots: Type.Integer({
+      minimum: 1,
+      maximum: 64,
+      description: 'hosts that the SuperNode feeds itself in each stripe of a task',
+      default: 1,
+    }),
+    recordEvents: Type.Boolean({
+      description:
+        'record what the scheduler is told to scheduler-events.jsonl in the data directory',
+      default: false,
+    }),
+  }),
+})
+
+/** All that the SuperNode can be told, by file, environment or flag. */
+export const supernodeConfig = defineConfig({
+  program: 'supernode',
+  envPrefix: 'SUPERNODE',
+  summary:
+    'the scheduler and the first copy: reads each content once and tells hosts from whom to fetch it',
+  schema,
+  defaults: (env) => ({ dataDir: defaultDataDir('supernode', env) }),
+  check: tlsFaults,
+  examples: [
+    ['supernode --data-dir /srv/dragonfly', 'serves hosts on port 8002 of all addresses'],
+    [
+      'supernode --allow-origin registry.internal --tls-cert chain.pem --tls-key key.pem',
+      'for a registry on a private address, over TLS',
+    ],
+  ],
+})
+
+export type SupernodeConfig = Static<typeof schema>
+
+function tlsFaults({ tlsCert, tlsKey }: SupernodeConfig): Fault[] {
+  if ((tlsCert === undefined) === (tlsKey === undefined)) return []
+  const where = tlsCert === undefined ? 'tlsKey' : 'tlsCert'
+  return [{ where, what: 'needs the other one of --tls-cert and --tls-key too' }]
+}

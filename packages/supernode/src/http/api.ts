@@ -1,0 +1,109 @@
+import {
+  AppError,
+  type HostId,
+  HostListSchema,
+  PeerListSchema,
+  PieceMapSchema,
+  routes,
+  type TaskId,
+  TaskInfoSchema,
+  TaskListSchema,
+  TaskParamsSchema,
+} from '@df/proto'
+import type { ContentStore } from '@df/storage'
+import type { FastifyInstance } from 'fastify'
+import type { SchedulerState } from '../scheduling/scheduler-state.ts'
+import { peersOf } from '../scheduling/views.ts'
+import type { Swarms } from '../swarm/swarms.ts'
+import { openApiDocument } from './openapi.ts'
+import { hostInfo, peerInfos, pieceMap, taskInfo } from './views.ts'
+
+export interface ApiOptions {
+  swarms: Swarms
+  store: ContentStore
+  scheduler: SchedulerState
+  version: string
+}
+
+interface TaskRoute {
+  Params: { taskId: TaskId }
+}
+
+/** The REST API for people and scripts. */
+export function registerApi(
+  server: FastifyInstance,
+  { swarms, store, scheduler, version }: ApiOptions,
+): void {
+  const document = openApiDocument(version)
+  const params = TaskParamsSchema
+
+  const summaryOf = (task: TaskId) => store.list().find((summary) => summary.task === task)
+  const known = (task: TaskId) => {
+    const swarm = swarms.get(task)
+    const stored = summaryOf(task)
+    if (swarm !== undefined || stored !== undefined) return { swarm, stored }
+    throw new AppError('TASK_NOT_FOUND', `no task ${task}`)
+  }
+
+  server.get(routes.openapi.path, async () => document)
+
+  server.get(routes.tasks.path, { schema: { response: { 200: TaskListSchema } } }, async () => {
+    const stored = new Map(store.list().map((summary) => [summary.task, summary]))
+    const active = swarms.all().map((swarm) => taskInfo(swarm, stored.get(swarm.task)))
+    for (const { id } of active) stored.delete(id)
+    return { tasks: [...active, ...[...stored.values()].map((one) => taskInfo(undefined, one))] }
+  })
+
+  server.get<TaskRoute>(
+    routes.task.path,
+    { schema: { params, response: { 200: TaskInfoSchema } } },
+    async ({ params: { taskId } }) => {
+      const { swarm, stored } = known(taskId)
+      return taskInfo(swarm, stored)
+    },
+  )
+
+  server.get<TaskRoute>(
+    routes.taskPeers.path,
+    { schema: { params, response: { 200: PeerListSchema } } },
+    async ({ params: { taskId } }) => {
+      const { swarm } = known(taskId)
+      if (swarm === undefined) return { peers: [] }
+      const link = (host: HostId) => swarms.link(host)
+      return { peers: peerInfos({ swarm, placed: peersOf(scheduler, taskId), link }) }
+    },
+  )
+
+  server.get<TaskRoute>(
+    routes.taskPieces.path,
+    { schema: { params, response: { 200: PieceMapSchema } } },
+    async ({ params: { taskId } }) => {
+      const { swarm } = known(taskId)
+      const stored = await store.open(taskId)
+      try {
+        return pieceMap(swarm, stored)
+      } finally {
+        stored?.release()
+      }
+    },
+  )
+
+  server.delete<TaskRoute>(
+    routes.deleteTask.path,
+    { schema: { params } },
+    async ({ params: { taskId } }, reply) => {
+      known(taskId)
+      await swarms.delete(taskId)
+      await store.remove(taskId)
+      return reply.code(204).send()
+    },
+  )
+
+  server.get(routes.hosts.path, { schema: { response: { 200: HostListSchema } } }, async () => {
+    const tasks = new Map<string, number>()
+    for (const swarm of swarms.all()) {
+      for (const host of swarm.members.keys()) tasks.set(host, (tasks.get(host) ?? 0) + 1)
+    }
+    return { hosts: swarms.connected().map((link) => hostInfo(link, tasks.get(link.host) ?? 0)) }
+  })
+}

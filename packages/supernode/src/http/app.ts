@@ -1,0 +1,33 @@
+import { createHttpServer, type HttpServerOptions } from '@df/kit'
+import { AppError, routes, type TaskId } from '@df/proto'
+import type { PieceServer } from '@df/transfer'
+import type { FastifyInstance } from 'fastify'
+import { type ApiOptions, registerApi } from './api.ts'
+
+export interface AppOptions {
+  http: HttpServerOptions
+  api: ApiOptions
+  pieces: PieceServer
+}
+
+/** All routes of the SuperNode; sessions come in as upgrades of {@link routes.session}. */
+export function createApp({ http, api, pieces }: AppOptions): FastifyInstance {
+  const server = createHttpServer(http)
+  registerApi(server, api)
+
+  server.get<{ Params: { taskId: TaskId } }>(
+    routes.content.path,
+    { config: { enforces: 'ticket' }, exposeHeadRoute: true },
+    async (request, reply) => {
+      reply.hijack()
+      await pieces.handle(request.raw, reply.raw, request.params.taskId)
+    },
+  )
+
+  server.get(routes.session.path, { config: { enforces: 'host' } }, async () => {
+    throw new AppError('PROTOCOL_UNSUPPORTED', 'this address speaks WebSocket', {
+      hint: 'hosts connect to it by themselves; operators use the routes below /api',
+    })
+  })
+  return server
+}

@@ -1,0 +1,74 @@
+import type { Metrics } from '@df/kit'
+import type { ErrorCode, TaskIdentity, TaskState } from '@df/proto'
+
+/** What the metrics that are read at each scrape are read from. */
+export interface MetricSources {
+  sessions(): number
+  tasks(state: TaskState): number
+  storedBytes(): number
+  quotaBytes(): number
+}
+
+/** All metrics of the SuperNode beside those of every program. */
+export interface SupernodeMetrics {
+  originRead(identity: TaskIdentity, bytes: number): void
+  pieceStored(identity: TaskIdentity, bytes: number): void
+  uploaded(bytes: number): void
+  failed(part: 'seed' | 'content', code: ErrorCode): void
+  firstByte(seconds: number): void
+}
+
+const states: readonly TaskState[] = ['seeding', 'complete', 'failed', 'idle']
+
+export function createSupernodeMetrics(metrics: Metrics, sources: MetricSources): SupernodeMetrics {
+  const originBytes = metrics.counter('origin_read_bytes_total', 'Bytes read from origins')
+  const registryBytes = metrics.counter(
+    'registry_read_bytes_total',
+    'Bytes of blobs read from registries',
+  )
+  const blobBytes = metrics.counter('blob_bytes_total', 'Bytes of blobs stored, each byte once')
+  const uploadedBytes = metrics.counter('uploaded_bytes_total', 'Bytes sent to hosts')
+  const errors = metrics.counter('errors_total', 'Failures, by part and error code', [
+    'part',
+    'code',
+  ])
+  const firstByteSeconds = metrics.histogram(
+    'seed_first_byte_seconds',
+    'From the wish for a content to its first byte from the origin',
+  )
+  let read = 0
+  let stored = 0
+  metrics.gauge(
+    'registry_bytes_per_blob_byte_ratio',
+    'Bytes read from registries for each byte of a blob',
+    [],
+    () => (stored === 0 ? 0 : read / stored),
+  )
+  metrics.gauge('sessions', 'Hosts with a session', [], sources.sessions)
+  metrics.gauge('stored_bytes', 'Bytes of stored content', [], sources.storedBytes)
+  metrics.gauge(
+    'quota_bytes',
+    'Most bytes of stored content, 0 for no limit',
+    [],
+    sources.quotaBytes,
+  )
+  for (const state of states) {
+    metrics.gauge(`tasks_${state}`, `Tasks that are ${state}`, [], () => sources.tasks(state))
+  }
+  return {
+    originRead(identity, bytes) {
+      originBytes.inc(bytes)
+      if (identity.kind !== 'blob') return
+      read += bytes
+      registryBytes.inc(bytes)
+    },
+    pieceStored(identity, bytes) {
+      if (identity.kind !== 'blob') return
+      stored += bytes
+      blobBytes.inc(bytes)
+    },
+    uploaded: (bytes) => uploadedBytes.inc(bytes),
+    failed: (part, code) => errors.inc({ part, code }),
+    firstByte: (seconds) => firstByteSeconds.observe(seconds),
+  }
+}

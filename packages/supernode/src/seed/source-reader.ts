@@ -1,0 +1,90 @@
+import { type AnonymousTokens, type Challenge, parseChallenges } from '@df/oci'
+import { isAppError, type Source } from '@df/proto'
+import { createOriginClient, type OriginResponse } from '@df/transfer'
+import type { Dispatcher } from 'undici'
+
+/** Opens one source again and again, each time at another place. */
+export interface SourceReader {
+  /** @throws AppError as OriginClient.open does */
+  open(
+    range: { start: number; end: number } | undefined,
+    signal: AbortSignal,
+  ): Promise<OriginResponse>
+}
+
+export interface SourceReaderOptions {
+  dispatcher: Dispatcher
+  tokens: AnonymousTokens
+  headersTimeoutMs?: number
+  silenceMs?: number
+}
+
+/** Headers of a caller's request that are about the caller's own exchange, not about its rights. */
+const notPassedOn = new Set([
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'keep-alive',
+  'range',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** A source without credentials that asks for a Bearer token is read with an anonymous one, kept for the next request. */
+export function createSourceReader(source: Source, options: SourceReaderOptions): SourceReader {
+  const { tokens, ...clientOptions } = options
+  const headers = Object.fromEntries(
+    Object.entries(source.headers ?? {}).filter(([name]) => !notPassedOn.has(name.toLowerCase())),
+  )
+  let anonymous: { challenge: Challenge; registry: URL; authorization: string } | undefined
+  const client = createOriginClient({
+    ...clientOptions,
+    async authorize(field, url, signal) {
+      const challenge = parseChallenges(field).find(({ scheme }) => scheme === 'bearer')
+      if (challenge === undefined) return undefined
+      const registry = new URL(url)
+      try {
+        const token = await tokens.get(challenge, registry, signal)
+        anonymous = { challenge, registry, authorization: `Bearer ${token}` }
+        return anonymous.authorization
+      } catch (error) {
+        // Then the registry's own refusal says more than the token server's.
+        if (isAppError(error, 'ORIGIN_UNAUTHORIZED') || isAppError(error, 'ORIGIN_FORBIDDEN')) {
+          return undefined
+        }
+        throw error
+      }
+    },
+  })
+  const open: SourceReader['open'] = (range, signal) =>
+    client.open({
+      url: source.url,
+      headers:
+        anonymous === undefined ? headers : { ...headers, authorization: anonymous.authorization },
+      ...(range === undefined ? {} : { range }),
+      signal,
+    })
+
+  return {
+    async open(range, signal) {
+      const before = anonymous
+      try {
+        return await open(range, signal)
+      } catch (error) {
+        if (before === undefined || !isAppError(error, 'ORIGIN_UNAUTHORIZED')) throw error
+        tokens.forget(before.challenge, before.registry)
+        if (anonymous === before) anonymous = undefined
+        return open(range, signal)
+      }
+    },
+  }
+}

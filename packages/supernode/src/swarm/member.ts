@@ -1,0 +1,83 @@
+import { Bitfield } from '@df/codec'
+import {
+  type BytesBySource,
+  type Geometry,
+  type HostId,
+  type HostMessage,
+  type MessageOf,
+  pieceCount,
+} from '@df/proto'
+import { type KeyedSource, keyedSource } from '../seed/keyed-source.ts'
+
+export type Join = MessageOf<HostMessage, 'join'>
+export type Progress = MessageOf<HostMessage, 'progress'>
+
+/** The state of a task's content that pieces belong to. */
+export interface ContentState {
+  geometry: Geometry
+  generation: string
+}
+
+/** One host's part in a swarm. */
+export interface Member {
+  readonly host: HostId
+  /** Its newest word on where the content comes from. */
+  source: KeyedSource
+  /** What the host saw at the origin. */
+  confirmedGeneration: string | undefined
+  /** What it holds, and of which geometry that is; of the swarm's own once that is known. */
+  have: { geometry: Geometry; pieces: Bitfield } | undefined
+  received: BytesBySource
+  ticketAtMs: number
+  /** False after its session was lost, until it joins again. */
+  confirmed: boolean
+}
+
+/** @throws AppError REQUEST_INVALID when `have` does not fit its geometry */
+export function memberOf(host: HostId, join: Join): Member {
+  return {
+    host,
+    source: keyedSource(join.source),
+    confirmedGeneration: join.generation,
+    have: holdings(join),
+    received: { peers: 0, seed: 0, origin: 0 },
+    ticketAtMs: 0,
+    confirmed: true,
+  }
+}
+
+/** A host that joins again: its holdings and source are new, its history stays. @throws AppError REQUEST_INVALID */
+export function joinAgain(member: Member, join: Join): void {
+  member.have = holdings(join)
+  member.source = keyedSource(join.source)
+  member.confirmedGeneration = join.generation
+  member.confirmed = true
+}
+
+/** Whether the host holds all of the content, of this state when it is known. */
+export function isComplete(member: Member, content: ContentState | undefined): boolean {
+  const { have } = member
+  if (have === undefined || !have.pieces.full) return false
+  return content === undefined || sameGeometry(have.geometry, content.geometry)
+}
+
+/** How many pieces of this content the host holds. */
+export function piecesOf(member: Member, { geometry }: ContentState): number {
+  const { have } = member
+  return have !== undefined && sameGeometry(have.geometry, geometry) ? have.pieces.size : 0
+}
+
+export function sameContent(a: ContentState, b: ContentState): boolean {
+  return a.generation === b.generation && sameGeometry(a.geometry, b.geometry)
+}
+
+function sameGeometry(a: Geometry, b: Geometry): boolean {
+  return (
+    a.contentLength === b.contentLength && a.pieceSize === b.pieceSize && a.stripes === b.stripes
+  )
+}
+
+function holdings({ geometry, have }: Join): Member['have'] {
+  if (geometry === undefined || have === undefined) return undefined
+  return { geometry, pieces: Bitfield.parse(have, pieceCount(geometry)) }
+}

@@ -1,0 +1,366 @@
+import { Bitfield } from '@df/codec'
+import {
+  AppError,
+  type HostId,
+  pieceCount,
+  pieceLength,
+  type SupernodeMessage,
+  type TaskId,
+  type TaskIdentity,
+  type TaskState,
+} from '@df/proto'
+import type { StoredContent } from '@df/storage'
+import { publicUrl } from '../public-url.ts'
+import type { SchedulerEvent } from '../scheduling/events.ts'
+import type { KeyedSource } from '../seed/keyed-source.ts'
+import type { SeedEvents, SeedTask } from '../seed/seed-task.ts'
+import type { HostLink } from './host-link.ts'
+import {
+  type ContentState,
+  isComplete,
+  type Join,
+  joinAgain,
+  type Member,
+  memberOf,
+  type Progress,
+  piecesOf,
+  sameContent,
+} from './member.ts'
+import { failedMessage } from './messages.ts'
+
+/** How long a refusal by the origin is remembered, for those who come with the same source. */
+const REFUSAL_MS = 1500
+/** How long the seed goes on reading when no host waits for the content any more. */
+const UNWANTED_MS = 30_000
+/** How long a swarm without hosts is kept to be shown. */
+const EMPTY_MS = 60_000
+const SEEDING_MS = 1000
+
+export interface StartSeed {
+  events: SeedEvents
+  confirmedGeneration: string | undefined
+  nextSource(acceptable: (source: KeyedSource) => boolean): KeyedSource | undefined
+}
+
+/** Who is told what seeds do: metrics and logs. */
+export interface SeedWatch {
+  read(swarm: Swarm, bytes: number): void
+  firstByte(swarm: Swarm, afterMs: number): void
+  stored(swarm: Swarm, bytes: number): void
+  failed(swarm: Swarm, error: AppError): void
+  complete(swarm: Swarm): void
+}
+
+/** What a swarm needs from the program around it. */
+export interface SwarmSurroundings {
+  schedule(event: SchedulerEvent): void
+  startSeed(task: TaskId, identity: TaskIdentity, start: StartSeed): SeedTask
+  send(host: HostId, message: SupernodeMessage): void
+  ticket(task: TaskId, host: HostId): string
+  /** Half the life of a ticket. */
+  ticketRenewMs: number
+  /** Monotonic clock. */
+  nowMs(): number
+  watch: SeedWatch
+}
+
+/** One task: the hosts that have or want it, and the seed that reads it while one of them lacks pieces. */
+export class Swarm {
+  readonly task: TaskId
+  readonly identity: TaskIdentity
+  readonly createdAtMs: number
+  readonly members = new Map<HostId, Member>()
+  /** Bytes of it that the SuperNode sent to hosts. */
+  uploadedBytes = 0
+  readonly #around: SwarmSurroundings
+  readonly #refusals = new Map<string, { error: AppError; untilMs: number }>()
+  #url = ''
+  #content: ContentState | undefined
+  #seed: SeedTask | undefined
+  #unsubscribe: (() => void) | undefined
+  #error: AppError | undefined
+  #originBytes = 0
+  #toldBytes = 0
+  #lastPieceAtMs = 0
+  #wantedAtMs: number
+  #occupiedAtMs: number
+
+  constructor(task: TaskId, identity: TaskIdentity, around: SwarmSurroundings) {
+    this.task = task
+    this.identity = identity
+    this.#around = around
+    this.createdAtMs = Date.now()
+    this.#wantedAtMs = around.nowMs()
+    this.#occupiedAtMs = this.#wantedAtMs
+  }
+
+  /** The content as far as it is known. */
+  get content(): ContentState | undefined {
+    return this.#content
+  }
+
+  get url(): string {
+    return this.#url
+  }
+
+  get error(): AppError | undefined {
+    return this.#error
+  }
+
+  get originBytes(): number {
+    return this.#originBytes
+  }
+
+  get state(): TaskState {
+    if (this.#seed?.reading === true) return 'seeding'
+    if (this.#error !== undefined) return 'failed'
+    return this.#content === undefined ? 'idle' : 'complete'
+  }
+
+  /** Whether absent pieces of this state of the content are on their way to the seed. */
+  isGrowing(generation: string): boolean {
+    return this.#seed?.reading === true && this.#content?.generation === generation
+  }
+
+  join(link: HostLink, join: Join): void {
+    const known = this.members.get(link.host)
+    if (known !== undefined) joinAgain(known, join)
+    const member = known ?? memberOf(link.host, join)
+    const refusal = this.#refusal(member.source.key)
+    if (refusal !== undefined && this.#seed === undefined && !isComplete(member, this.#content)) {
+      this.#dismiss(member, refusal)
+      return
+    }
+    this.members.set(link.host, member)
+    if (this.#url === '') this.#url = publicUrl(join.source.url)
+    if (this.#content !== undefined) this.#admit(member, this.#content)
+    this.#seedWhenWanted(member)
+  }
+
+  progress(host: HostId, { have, received }: Progress): void {
+    const member = this.members.get(host)
+    if (member === undefined || this.#content === undefined) return
+    const { geometry } = this.#content
+    const pieces = Bitfield.parse(have, pieceCount(geometry))
+    const before = piecesOf(member, this.#content)
+    member.have = { geometry, pieces }
+    member.received = received
+    if (pieces.size !== before) {
+      this.#around.schedule({ type: 'progress', host, task: this.task, have: pieces.size })
+    }
+    if (pieces.full) this.#releaseWhenUnwanted()
+  }
+
+  lost(host: HostId, parent: HostId): void {
+    if (!this.members.has(host)) return
+    this.#around.schedule({ type: 'lost', host, task: this.task, parent })
+  }
+
+  bad(host: HostId, parent: HostId, piece: number): void {
+    if (!this.members.has(host)) return
+    this.#around.schedule({ type: 'bad', host, task: this.task, parent, piece })
+  }
+
+  leave(host: HostId): void {
+    if (!this.members.delete(host)) return
+    if (this.#content !== undefined) {
+      this.#around.schedule({ type: 'leave', host, task: this.task })
+    }
+    this.#releaseWhenUnwanted()
+  }
+
+  /** The host is down: the scheduler knows already. */
+  drop(host: HostId): void {
+    if (this.members.delete(host)) this.#releaseWhenUnwanted()
+  }
+
+  /** The host has a new session, in which it has not joined yet. */
+  unconfirm(host: HostId): void {
+    const member = this.members.get(host)
+    if (member !== undefined) member.confirmed = false
+  }
+
+  leaveUnlessConfirmed(host: HostId): void {
+    if (this.members.get(host)?.confirmed === false) this.leave(host)
+  }
+
+  /** To be called about once a second. False when the swarm can be forgotten. */
+  tick(): boolean {
+    const now = this.#around.nowMs()
+    if (this.#isWanted()) this.#wantedAtMs = now
+    if (this.members.size > 0) this.#occupiedAtMs = now
+    if (this.#seed !== undefined && now - this.#wantedAtMs >= UNWANTED_MS) this.#stopSeed()
+    this.#renewTickets(now)
+    this.#tellOfSeeding(now)
+    return this.#seed !== undefined || now - this.#occupiedAtMs < EMPTY_MS
+  }
+
+  /** Ends the swarm: its hosts hear why. Resolves when the seed has let go of the content. */
+  async close(error: AppError): Promise<void> {
+    const seed = this.#seed
+    this.#end(error)
+    await seed?.release()
+  }
+
+  #admit(member: Member, content: ContentState): void {
+    this.#announce(member, content)
+    const have = piecesOf(member, content)
+    this.#around.schedule({ type: 'join', host: member.host, task: this.task, have })
+  }
+
+  #announce(member: Member, { geometry, generation }: ContentState): void {
+    member.ticketAtMs = this.#around.nowMs()
+    this.#around.send(member.host, {
+      type: 'task',
+      task: this.task,
+      geometry,
+      generation,
+      ticket: this.#around.ticket(this.task, member.host),
+    })
+  }
+
+  #seedWhenWanted(member: Member): void {
+    if (isComplete(member, this.#content)) return
+    const outdated =
+      this.#content !== undefined &&
+      this.identity.digest === undefined &&
+      member.confirmedGeneration !== undefined &&
+      member.confirmedGeneration !== this.#content.generation
+    if (this.#seed?.reading === true || (this.#seed !== undefined && !outdated)) return
+    this.#stopSeed()
+    this.#error = undefined
+    this.#seed = this.#around.startSeed(this.task, this.identity, {
+      events: this.#seedEvents(),
+      confirmedGeneration: member.confirmedGeneration,
+      nextSource: (acceptable) => this.#nextSource(acceptable),
+    })
+  }
+
+  #nextSource(acceptable: (source: KeyedSource) => boolean): KeyedSource | undefined {
+    for (const member of this.members.values()) {
+      if (!isComplete(member, this.#content) && acceptable(member.source)) return member.source
+    }
+    return undefined
+  }
+
+  #seedEvents(): SeedEvents {
+    const { watch, nowMs } = this.#around
+    const startedAtMs = nowMs()
+    let isFirst = true
+    return {
+      content: (content) => this.#contentKnown(content),
+      refused: (sourceKey, error) => this.#refused(sourceKey, error),
+      failed: (reason, told) => {
+        watch.failed(this, reason)
+        this.#end(told)
+        this.#error = reason
+      },
+      complete: () => {
+        watch.complete(this)
+        this.#releaseWhenUnwanted()
+      },
+      bytes: (count) => {
+        if (isFirst) watch.firstByte(this, nowMs() - startedAtMs)
+        isFirst = false
+        this.#originBytes += count
+        watch.read(this, count)
+      },
+    }
+  }
+
+  #contentKnown(stored: StoredContent): void {
+    const { geometry, generation } = stored.meta
+    this.#unsubscribe?.()
+    this.#unsubscribe = stored.onPiece((index) => {
+      this.#lastPieceAtMs = this.#around.nowMs()
+      this.#around.watch.stored(this, pieceLength(geometry, index))
+    })
+    const content: ContentState = { geometry, generation }
+    if (this.#content !== undefined && sameContent(this.#content, content)) return
+    if (this.#content !== undefined) {
+      this.#around.schedule({ type: 'task-gone', task: this.task })
+      for (const member of this.members.values()) member.have = undefined
+    }
+    this.#content = content
+    for (const member of this.members.values()) this.#admit(member, content)
+    this.#around.schedule({
+      type: 'task-ready',
+      task: this.task,
+      stripes: geometry.stripes,
+      pieces: pieceCount(geometry),
+    })
+  }
+
+  #refused(sourceKey: string, error: AppError): void {
+    this.#refusals.set(sourceKey, { error, untilMs: this.#around.nowMs() + REFUSAL_MS })
+    for (const member of [...this.members.values()]) {
+      if (member.source.key === sourceKey && !isComplete(member, this.#content)) {
+        this.#dismiss(member, error)
+      }
+    }
+  }
+
+  #refusal(sourceKey: string): AppError | undefined {
+    const now = this.#around.nowMs()
+    for (const [key, { untilMs }] of this.#refusals) {
+      if (untilMs <= now) this.#refusals.delete(key)
+    }
+    return this.#refusals.get(sourceKey)?.error
+  }
+
+  #dismiss({ host }: Member, error: AppError): void {
+    this.#around.send(host, failedMessage(this.task, error))
+    this.leave(host)
+  }
+
+  #end(error: AppError): void {
+    this.#error = error
+    for (const { host } of this.members.values()) {
+      this.#around.send(host, failedMessage(this.task, error))
+    }
+    this.members.clear()
+    if (this.#content !== undefined) {
+      this.#around.schedule({ type: 'task-gone', task: this.task })
+    }
+    this.#content = undefined
+    this.#stopSeed()
+  }
+
+  #isWanted(): boolean {
+    for (const member of this.members.values()) {
+      if (!isComplete(member, this.#content)) return true
+    }
+    return false
+  }
+
+  /** A content that all hosts have needs no lease: it may be evicted, and is read again if one more wants it. */
+  #releaseWhenUnwanted(): void {
+    if (this.#seed !== undefined && !this.#seed.reading && !this.#isWanted()) this.#stopSeed()
+  }
+
+  #stopSeed(): void {
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
+    const seed = this.#seed
+    this.#seed = undefined
+    // Never rejects: what goes wrong while reading is told by its events.
+    void seed?.release()
+  }
+
+  #renewTickets(now: number): void {
+    const content = this.#content
+    if (content === undefined) return
+    for (const member of this.members.values()) {
+      if (now - member.ticketAtMs >= this.#around.ticketRenewMs) this.#announce(member, content)
+    }
+  }
+
+  #tellOfSeeding(now: number): void {
+    if (this.#seed?.reading !== true || this.#originBytes === this.#toldBytes) return
+    this.#toldBytes = this.#originBytes
+    if (now - this.#lastPieceAtMs < SEEDING_MS) return
+    for (const { host } of this.members.values()) {
+      this.#around.send(host, { type: 'seeding', task: this.task, bytes: this.#originBytes })
+    }
+  }
+}
