@@ -93,10 +93,16 @@ export class Content implements Evictable {
     return content
   }
 
-  /** A content as found on disk. */
-  static found(context: ContentContext, record: ContentRecord, have: Bitfield): Content {
+  /** A content as found on disk. `suspect`: its pieces are to be hashed before they are trusted. */
+  static found(
+    context: ContentContext,
+    record: ContentRecord,
+    have: Bitfield,
+    suspect: boolean,
+  ): Content {
     const pieces = new PieceSet(record.geometry, have)
     const content = new Content(context, record, pieces, Promise.resolve())
+    if (suspect) content.#saved.change({ suspect })
     context.space.found(content.storedBytes)
     return content
   }
@@ -263,9 +269,7 @@ export class Content implements Evictable {
     this.#closing = true
     await this.#file.settled()
     this.#file.close()
-    const ops = this.#saved.unsaved()
-    this.#saved.close()
-    return ops
+    return this.#saved.unsaved()
   }
 
   /** A file that is not as it was left makes its pieces suspect. */
@@ -367,7 +371,7 @@ export class Content implements Evictable {
   #becameIdle(): void {
     const { space, logger } = this.#context
     if (this.#dropped) space.giveBack(this.storedBytes)
-    if (this.#saved.lastUsedLagMs < LAST_USED_GRAIN_MS) return
+    if (this.#closing || this.#saved.lastUsedLagMs < LAST_USED_GRAIN_MS) return
     this.#saved.save().catch((error: unknown) => {
       logger?.warn({ err: error, taskId: this.meta.task }, 'the time of use was not recorded')
     })

@@ -136,7 +136,7 @@ class DirectoryStore implements ContentStore {
       const found = await recoverContents(layout, db, this.#options.logger)
       const context = this.#contextOf(layout, db)
       for (const { record, have } of found) {
-        this.#contents.set(record.task, Content.found(context, record, have))
+        this.#contents.set(record.task, Content.found(context, record, have, !db.wasClean))
       }
       context.space.makeRoom(0)
       this.#context = context

@@ -11,7 +11,7 @@ import {
   encodePieceRecord,
   pieceKey,
 } from './records.ts'
-import { errnoOf } from './storage-error.ts'
+import { errnoOf, misuse } from './storage-error.ts'
 
 const LAYOUT_VERSION = '1'
 const READ_AHEAD = 1000
@@ -51,6 +51,7 @@ export class MetaDb {
   readonly #level: Level<string, Buffer>
   readonly #tables: Tables
   readonly #queue = new GroupCommit<MetaOp>((ops) => this.#write(ops))
+  #closed = false
   #broken = false
   #writeFailed = false
 
@@ -90,8 +91,9 @@ export class MetaDb {
   }
 
   /** Resolves when the changes are recorded; all of them or none. Calls take effect in their order. */
-  commit(ops: readonly MetaOp[]): Promise<void> {
-    return this.#queue.commit(ops)
+  async commit(ops: readonly MetaOp[]): Promise<void> {
+    if (this.#closed) throw misuse('the store is stopped')
+    await this.#queue.commit(ops)
   }
 
   /** The record of a piece whose commit has ended; undefined when it is absent or cannot be read. */
@@ -118,6 +120,7 @@ export class MetaDb {
    * failed one may be a deletion whose record is still there.
    */
   async close(lastOps: readonly MetaOp[]): Promise<void> {
+    this.#closed = true
     await this.#queue.flushed()
     try {
       if (this.#broken) await this.#reopen()

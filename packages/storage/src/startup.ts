@@ -18,7 +18,7 @@ export interface FoundContent {
 
 /**
  * What is on disk, made consistent: data files without a record and records without a data file are removed,
- * so are torn records. After an unclean end all contents are suspect.
+ * so are torn records.
  */
 export async function recoverContents(
   layout: Layout,
@@ -37,11 +37,7 @@ export async function recoverContents(
       continue
     }
     records.delete(record.task)
-    const suspect = record.suspect || !db.wasClean
-    found.set(record.task, {
-      record: { ...record, suspect },
-      have: new Bitfield(pieceCount(record.geometry)),
-    })
+    found.set(record.task, { record, have: new Bitfield(pieceCount(record.geometry)) })
   }
   for (const task of records.keys())
     deletions.push({ table: 'contents', key: task, value: undefined })

@@ -1,17 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type PieceIndex, pieceCount, pieceSpan, type TaskId } from '@df/proto'
-import type { ContentMeta, PieceRecord, StoredContent } from './content-store.ts'
+import type { ContentMeta, PieceRecord, StoredContent } from '../content-store.ts'
 
 export const KiB = 1024
-
-/** A data directory of its own, and the way to remove it. */
-export function temporaryDir(): { dir: string; remove: () => void } {
-  const base = mkdtempSync(join(tmpdir(), 'df-storage-'))
-  return { dir: join(base, 'data'), remove: () => rmSync(base, { recursive: true, force: true }) }
-}
 
 export function taskOf(name: string | number): TaskId {
   return createHash('sha256').update(`task ${name}`).digest('hex') as TaskId
