@@ -18,10 +18,6 @@ export class PieceWaits {
     this.#now = now
   }
 
-  get any(): boolean {
-    return this.#waits.size > 0
-  }
-
   /** When the longest wait of now began. */
   get oldestSinceMs(): number | undefined {
     return this.#oldest()?.[1].sinceMs
