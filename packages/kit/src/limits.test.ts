@@ -82,7 +82,7 @@ test('setting the rate to 0 lets those who wait through', async () => {
   const bucket = new TokenBucket({ bps: 1 })
   const waiting = [bucket.take(100), bucket.take(100)]
   bucket.setRate(0)
-  await Promise.all(waiting)
+  expect(await Promise.all(waiting)).toHaveLength(2)
 })
 
 test('an abort takes a caller out of the line, and the next one is served', async () => {

@@ -14,8 +14,6 @@ const sentences: Readonly<Partial<Record<ErrorCode, string>>> = {
   ORIGIN_TLS: 'no trusted connection to the origin',
   ORIGIN_UNREACHABLE: 'the origin cannot be reached',
 }
-/** Codes of llhttp, which reads the answers. */
-const parserCode = /^HPE_/
 const tlsCode =
   /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|INVALID_CA$)/
 
@@ -32,7 +30,8 @@ export function originErrorOf(error: unknown): Error {
     return new AppError('TIMEOUT', 'the origin took longer than allowed', { cause: error })
   }
   const code = reasons.map(codeOf).find((found) => found !== '') ?? ''
-  const mapped = errorCodeOf(code)
+  const notHttp = reasons.some((reason) => reason.name === 'HTTPParserError')
+  const mapped = notHttp ? 'ORIGIN_FAILED' : errorCodeOf(code)
   const detail = sentenceOf(reasons[0]) || code || String(error)
   return new AppError(mapped, `${sentences[mapped]}: ${detail}`, {
     cause: error,
@@ -44,7 +43,6 @@ export function originErrorOf(error: unknown): Error {
 
 function errorCodeOf(code: string): ErrorCode {
   if (tlsCode.test(code)) return 'ORIGIN_TLS'
-  if (parserCode.test(code)) return 'ORIGIN_FAILED'
   return codes[code] ?? 'ORIGIN_UNREACHABLE'
 }
 
