@@ -6,9 +6,20 @@ export {
   generatedSource,
   readAll,
 } from './blob-source.ts'
+export { type Enclosure, nest, type RunOptions, type RunResult, run, runOk } from './command.ts'
+export { type Containerd, type ContainerdOptions, startContainerd } from './containerd.ts'
+export { CriClient, type CriExecResult, type CriImage, type CriPullOptions } from './cri.ts'
+export { Daemon, type DaemonOptions, type Exit } from './daemon.ts'
+export {
+  type DockerRegistry,
+  type DockerRegistryOptions,
+  startDockerRegistry,
+} from './docker-registry.ts'
+export { type Dockerd, type DockerdOptions, startDockerd } from './dockerd.ts'
 export type { FaultServer, FaultServerOptions } from './fault-server.ts'
 export { type FaultRule, FaultRules } from './faults.ts'
 export { type FaultyProxyOptions, startFaultyProxy } from './faulty-proxy.ts'
+export { type HostsOverlayOptions, hostsOverlay } from './hosts-overlay.ts'
 export {
   type ArtifactOptions,
   type Image,
@@ -20,7 +31,27 @@ export {
   makeIndex,
 } from './image.ts'
 export { type Compression, type Layer, type LayerContent, makeLayer } from './layer.ts'
+export { findLeaks } from './leaks.ts'
+export {
+  type LinkBytes,
+  type LinkLimits,
+  NetworkHost,
+  type NetworkOptions,
+  TestNetwork,
+} from './netns.ts'
+export { type Containers, type ContainersOptions, setUpContainers } from './podman.ts'
+export { freePort } from './ports.ts'
+export {
+  type ProgramName,
+  type ProgramOptions,
+  programCommand,
+  type RunningProgram,
+  startProgram,
+} from './program.ts'
 export { type PushOptions, pushImage } from './push-image.ts'
 export { type RegistryOptions, startRegistry, type TestRegistry } from './registry.ts'
 export type { RegistryAuth } from './registry-auth.ts'
 export type { RequestEntry, RequestLog } from './request-log.ts'
+export { type ImageMaker, sampleImages } from './sample-images.ts'
+export { type IssuedCertificate, makeCa, type TestCa } from './tls.ts'
+export { type TempDirectory, tempDirectory } from './tmp.ts'

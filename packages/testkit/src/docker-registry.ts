@@ -1,0 +1,65 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Enclosure, run, runOk } from './command.ts'
+import { Daemon } from './daemon.ts'
+import { freePort } from './ports.ts'
+
+export interface DockerRegistryOptions {
+  /** Its configuration, log and content. */
+  directory: string
+  /** Default 127.0.0.1. */
+  host?: string
+  /** Default: a free one. */
+  port?: number
+  /** Name → password: basic auth, for pulls and pushes. */
+  users?: Readonly<Record<string, string>>
+  within?: Enclosure
+}
+
+export interface DockerRegistry {
+  url: string
+  daemon: Daemon
+  stop(): Promise<void>
+}
+
+/** Debian's docker-registry (distribution 2.8), filled with `pushImage`. */
+export async function startDockerRegistry(options: DockerRegistryOptions): Promise<DockerRegistry> {
+  const { directory, host = '127.0.0.1', users, within } = options
+  const port = options.port ?? (await freePort(host))
+  const configPath = join(directory, 'registry.json')
+  const config = {
+    version: 0.1,
+    log: { level: 'info' },
+    storage: {
+      filesystem: { rootdirectory: join(directory, 'registry') },
+      delete: { enabled: true },
+    },
+    http: { addr: `${host}:${port}` },
+    ...(users === undefined ? {} : { auth: { htpasswd: await passwords(directory, users) } }),
+  }
+  // YAML is a superset of JSON.
+  await writeFile(configPath, JSON.stringify(config))
+  const daemon = new Daemon({
+    command: ['docker-registry', 'serve', configPath],
+    env: { OTEL_TRACES_EXPORTER: 'none' },
+    within,
+    logPath: join(directory, 'registry.log'),
+  })
+  const url = `http://${host}:${port}`
+  await daemon.until(async () => {
+    const { code } = await run(['curl', '--silent', '--output', '/dev/null', `${url}/v2/`], {
+      within,
+    })
+    return code === 0 || undefined
+  })
+  return { url, daemon, stop: async () => void (await daemon.stop()) }
+}
+
+async function passwords(directory: string, users: Readonly<Record<string, string>>) {
+  const path = join(directory, 'htpasswd')
+  const lines = await Promise.all(
+    Object.entries(users).map(([user, password]) => runOk(['htpasswd', '-Bbn', user, password])),
+  )
+  await writeFile(path, `${lines.join('\n')}\n`)
+  return { realm: 'test', path }
+}
