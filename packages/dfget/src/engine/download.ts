@@ -66,6 +66,7 @@ export class Download implements SwarmMember {
   readonly #reporter: ProgressReporter
   #digestCheck: WholeDigest | undefined
   readonly #storing = new Set<PieceIndex>()
+  #isChecking = false
   #seedBytes = 0
   #readers = 0
   #unreadSinceMs: number
@@ -296,7 +297,8 @@ export class Download implements SwarmMember {
 
   async #complete(): Promise<void> {
     const content = this.#hold.content
-    if (content === undefined || this.#state !== 'fetching') return
+    if (content === undefined || this.#state !== 'fetching' || this.#isChecking) return
+    this.#isChecking = true
     this.#origin.stop()
     this.#fetcher?.stop()
     try {
@@ -347,7 +349,7 @@ export class Download implements SwarmMember {
       recentBps: this.#tally.recentBps,
     })
     if (decision === 'read-origin') void this.#readOrigin()
-    if (decision === 'give-up') {
+    if (decision === 'give-up' && !this.#isChecking) {
       const stalled = new AppError('ORIGIN_STALLED', 'nothing came from the swarm or the origin')
       this.fail(this.#origin.error ?? this.#swarmError ?? stalled)
     }
