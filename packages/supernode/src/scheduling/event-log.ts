@@ -83,12 +83,19 @@ const entrySchema = Compile(
   }),
 )
 
-function parseLine<T>(schema: { Parse(value: unknown): T }, [index, line]: [number, string]): T {
+function parseLine<T>(
+  schema: { Check(value: unknown): value is T },
+  [index, line]: [number, string],
+): T {
+  const value = parseJson(line)
+  if (schema.Check(value)) return value
+  throw new AppError('REQUEST_INVALID', `line ${index + 1} is not of a scheduler's log`)
+}
+
+function parseJson(text: string): unknown {
   try {
-    return schema.Parse(JSON.parse(line))
-  } catch (cause) {
-    throw new AppError('REQUEST_INVALID', `line ${index + 1} is not of a scheduler's log`, {
-      cause,
-    })
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

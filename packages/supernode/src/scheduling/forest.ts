@@ -93,7 +93,10 @@ export class Forest {
   #addLoad(peer: Peer, change: number): void {
     this.servers.change(peer, peer.load + change)
     for (const place of peer.places) {
-      if (this.tree(place).serves(place)) this.tree(place).refresh(place)
+      const tree = this.tree(place)
+      if (!tree.serves(place)) continue
+      if (change > 0) tree.requeue(place)
+      else tree.refresh(place)
     }
   }
 

@@ -102,13 +102,18 @@ export class Placer {
     return peer?.places[place.stripe]
   }
 
-  /** Those that hold no slot take the ones that became free. */
+  /** Those that hold no slot take one that became free; from the seed they go to any good host. */
   #seatGuests(tree: StripeTree): void {
     for (const guest of tree.guests()) {
-      const parent = this.#roomFor(guest)
+      if (!tree.isGuest(guest)) continue
+      const good = (candidate: Place) => this.#isGood(candidate, guest)
+      const parent =
+        this.#roomFor(guest) ??
+        (guest.parent === tree.seed ? this.#leastLoaded(guest, good) : undefined)
       if (parent === undefined) continue
       this.#forest.detach(guest)
       this.#forest.attach(guest, parent)
+      tree.noteGuest(guest)
     }
   }
 

@@ -83,8 +83,6 @@ export class StripeTree {
     place.parent = parent
     parent.children.push(place)
     this.#setDepth(place, parent.depth + 1)
-    // To the end of its row, so that hosts of one depth take children in turn.
-    this.#unindex(parent)
     this.refresh(parent)
   }
 
@@ -129,22 +127,35 @@ export class StripeTree {
     }
   }
 
+  /** As {@link refresh}, and the place comes after others of its depth: so these take children in turn. */
+  requeue(place: Place): void {
+    this.#withRoom[place.roomAt]?.delete(place)
+    place.roomAt = DETACHED
+    this.refresh(place)
+  }
+
   /** Whether the place has child slots in this stripe. */
   serves(place: Place): boolean {
     const { home } = place.peer
     return home === this.#stripe || home === 'everywhere'
   }
 
-  /** Tells that a place may hold no slot of its parent. */
-  noteGuest(place: Place): void {
-    if (this.#isGuest(place)) this.#guests.add(place)
+  /** Whether the place holds no slot: its parent serves it beyond its role. */
+  isGuest({ parent }: Place): boolean {
+    if (parent === undefined) return false
+    return parent === this.seed ? parent.children.length > this.#seedSlots : !this.serves(parent)
   }
 
-  /** Those that hold no slot: their parent serves them beyond its role. None while no slot is free. */
+  /** Tells that a place was attached to one that may have no slot for it. */
+  noteGuest(place: Place): void {
+    if (this.isGuest(place)) this.#guests.add(place)
+  }
+
+  /** All guests. When the seed has too many children, each of them may be the one that is too much. */
   guests(): Place[] {
-    if (this.#guests.size === 0 || this.#withRoom.every((row) => row.size === 0)) return []
-    for (const place of this.#guests) if (!this.#isGuest(place)) this.#guests.delete(place)
-    return [...this.#guests]
+    for (const place of this.#guests) if (!this.isGuest(place)) this.#guests.delete(place)
+    if (this.seed.children.length <= this.#seedSlots) return [...this.#guests]
+    return [...new Set([...this.#guests, ...this.seed.children.toReversed()])]
   }
 
   /** The host with a free slot nearest to a root, of those accepted. */
@@ -172,11 +183,6 @@ export class StripeTree {
     return undefined
   }
 
-  #isGuest({ parent }: Place): boolean {
-    if (parent === undefined) return false
-    return parent === this.seed ? parent.children.length > this.#seedSlots : !this.serves(parent)
-  }
-
   #hasRoom(place: Place): boolean {
     if (place === this.seed) return place.children.length < this.#seedSlots
     return this.serves(place) && place.peer.load < this.#slots
@@ -192,11 +198,6 @@ export class StripeTree {
         stack.push(child)
       }
     }
-  }
-
-  #unindex(place: Place): void {
-    this.#withRoom[place.roomAt]?.delete(place)
-    place.roomAt = DETACHED
   }
 }
 

@@ -56,12 +56,10 @@ export function createSourceReader(source: Source, options: SourceReaderOptions)
         const token = await tokens.get(challenge, registry, signal)
         anonymous = { challenge, registry, authorization: `Bearer ${token}` }
         return anonymous.authorization
-      } catch (error) {
-        // Then the registry's own refusal says more than the token server's.
-        if (isAppError(error, 'ORIGIN_UNAUTHORIZED') || isAppError(error, 'ORIGIN_FORBIDDEN')) {
-          return undefined
-        }
-        throw error
+      } catch {
+        // Then the registry's own refusal says more than what is wrong with its token server.
+        signal?.throwIfAborted()
+        return undefined
       }
     },
   })

@@ -1,0 +1,32 @@
+import type { HostId, TaskId } from '@df/proto'
+
+/**
+ * What happens to the scheduler. All facts the reducer needs are in the event: it has no clock, no I/O and
+ * no randomness of its own, so a recorded log of (event, now) replays to the same commands.
+ */
+export type SchedulerEvent =
+  | { type: 'host-up'; host: HostId; upBps?: number; downBps?: number }
+  /** The session is gone and did not come back within the grace time. */
+  | { type: 'host-down'; host: HostId }
+  /** `have`: pieces the host holds already (counted). The plan follows when the task is ready. */
+  | { type: 'join'; host: HostId; task: TaskId; have: number }
+  /** The seed knows the content; it can serve (or hold requests for) every piece from now on. */
+  | { type: 'task-ready'; task: TaskId; stripes: number; pieces: number }
+  /** The task failed or was deleted: its swarm is forgotten. */
+  | { type: 'task-gone'; task: TaskId }
+  | { type: 'progress'; host: HostId; task: TaskId; have: number }
+  | { type: 'lost'; host: HostId; task: TaskId; parent: HostId }
+  | { type: 'bad'; host: HostId; task: TaskId; parent: HostId; piece: number }
+  | { type: 'leave'; host: HostId; task: TaskId }
+  /** The time asked for by a `wake` command has come. */
+  | { type: 'tick' }
+
+/** `seed` stands for the SuperNode's own copy. */
+export type ParentId = HostId | 'seed'
+
+/** What the scheduler wants done. */
+export type SchedulerCommand =
+  /** The host's plan for the task, whole: `parents[s]` for stripe s. Sent only when it differs from the last one. */
+  | { type: 'plan'; host: HostId; task: TaskId; parents: ParentId[]; spares: HostId[] }
+  /** Call the reducer with a `tick` at this time (milliseconds, the clock of `now`) or soon after. */
+  | { type: 'wake'; at: number }
