@@ -4,6 +4,7 @@ import { type Access, AppError, headers, type Route, routes } from '@df/proto'
 import type { FastifyRequest } from 'fastify'
 import { isLoopbackAddress } from './address-guard.ts'
 
+/** Read at each request, so that changes apply at once. */
 export interface AccessRules {
   /** Admits callers that are not on this host to `operator` routes. */
   operatorToken?: string

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { connect } from 'node:net'
 import { AppError, headers } from '@df/proto'
 import type { FastifyInstance } from 'fastify'
+import { Agent, request } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'
 import { createHttpServer, enumerateRoutes, type HttpServerOptions } from './http-server.ts'
 import { listen } from './listen.ts'
@@ -228,6 +230,25 @@ test('bytes can be sent past fastify, and are counted; answers do not name the s
     'keep-alive',
   ])
   expect(await metrics.text()).toContain('route="/v1/tasks/:taskId/content",status="206"} 1')
+})
+
+test('it speaks TLS when it has a certificate, and its URL says so', async () => {
+  const pem = execFileSync(
+    'openssl',
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=x -keyout - -out -'.split(
+      ' ',
+    ),
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+  )
+  const server = make({ tls: { cert: pem, key: pem } })
+  const { url } = await listen(server, { host: '127.0.0.1', port: 0 })
+  const agent = new Agent({ connect: { rejectUnauthorized: false } })
+  const response = await request(`${url}/healthz`, { dispatcher: agent })
+  expect([url.slice(0, 8), await response.body.text()]).toEqual(['https://', 'ok\n'])
+  const startedAt = performance.now()
+  await server.close()
+  expect(performance.now() - startedAt).toBeLessThan(1000)
+  await agent.destroy()
 })
 
 test('upgrades can be handled, and closing ends them and answers without end within the grace', async () => {

@@ -149,6 +149,9 @@ function nodeServer(
     /** Headers and body of a request must be here by then. */
     requestTimeout: 30_000,
     headersTimeout: 15_000,
+    connectionsCheckingInterval: 5000,
+    /** Tokens of registries can be larger than Node's 16 KiB. */
+    maxHeaderSize: 64 * 1024,
     /** Longer than the 60 s after which common load balancers drop an idle connection. */
     keepAliveTimeout: 65_000,
     noDelay: true,

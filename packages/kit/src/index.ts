@@ -23,7 +23,7 @@ export {
   type HttpServerOptions,
   type RegisteredRoute,
 } from './http-server.ts'
-export { type Startable, startAll, stopAll } from './lifecycle.ts'
+export { type Startable, startAll, stopAll, together } from './lifecycle.ts'
 export { TokenBucket, type TokenBucketOptions } from './limits.ts'
 export {
   type BoundAddress,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Startable, startAll, stopAll } from './lifecycle.ts'
+import { type Startable, startAll, stopAll, together } from './lifecycle.ts'
 
 function recorder() {
   const events: string[] = []
@@ -39,4 +39,21 @@ test('every part is stopped even when one fails, and the first error is thrown',
     stopAll([part('a'), part('b', { stop: new Error('second') }), part('c', { stop: first })]),
   ).rejects.toBe(first)
   expect(events).toEqual(['stop c', 'stop b', 'stop a'])
+})
+
+test('parts put together start in order and stop at once, and one failure hides no other stop', async () => {
+  const { events, part } = recorder()
+  const slow: Startable = {
+    start: async () => undefined,
+    async stop() {
+      events.push('slow begins')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      events.push('slow ends')
+    },
+  }
+  const reason = new Error('no')
+  const both = together([slow, part('a', { stop: reason }), part('b')])
+  await both.start()
+  await expect(both.stop()).rejects.toBe(reason)
+  expect(events).toEqual(['start a', 'start b', 'slow begins', 'stop a', 'stop b', 'slow ends'])
 })

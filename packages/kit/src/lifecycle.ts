@@ -20,6 +20,21 @@ export async function startAll(parts: readonly Startable[]): Promise<void> {
 }
 
 /**
+ * Several parts as one that starts them in order and stops them all at once: servers, for instance, which
+ * else would each wait for their open answers in turn.
+ */
+export function together(parts: readonly Startable[]): Startable {
+  return {
+    start: () => startAll(parts),
+    async stop() {
+      const results = await Promise.allSettled(parts.map((part) => part.stop()))
+      const failed = results.find((result) => result.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+    },
+  }
+}
+
+/**
  * Stops the parts in reverse order, each of them whatever happens to the others.
  * @throws the first error met
  */

@@ -31,7 +31,7 @@ export interface Metrics {
   readonly contentType: string
 }
 
-export interface HttpMetrics {
+interface HttpMetrics {
   readonly requests: Counter<'server' | 'route' | 'status'>
   readonly seconds: Histogram<'server' | 'route'>
 }

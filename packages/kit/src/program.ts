@@ -32,7 +32,7 @@ export interface ProgramOptions<T> {
 }
 
 /** The part of `process` that a program uses. */
-export interface ProgramHost {
+interface ProgramHost {
   stdout: OutputStream
   stderr: OutputStream
   cwd(): string

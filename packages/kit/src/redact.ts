@@ -1,4 +1,4 @@
-export const REDACTED = '[redacted]'
+const REDACTED = '[redacted]'
 
 const secretName =
   /(^|[^a-z])(auth|authorization|cookies?|tokens?|tickets?|password|passwd|secrets?|credentials?|api[-_]?key|private[-_]?key)$/
@@ -50,7 +50,7 @@ export function redactText(text: string): string {
 }
 
 /** True for names such as `authorization`, `set-cookie`, `operatorToken`, `REGISTRY_PASSWORD`. */
-export function isSecretName(name: string): boolean {
+function isSecretName(name: string): boolean {
   return secretName.test(name.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase())
 }
 

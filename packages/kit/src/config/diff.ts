@@ -3,7 +3,7 @@ import type { ConfigDefinition } from './define.ts'
 import { tableAt, valueOf } from './load.ts'
 import { describeValue } from './print.ts'
 
-export interface ConfigChange {
+interface ConfigChange {
   key: string
   /** Texts for a log; of secrets they say only whether there is one. */
   from: string

@@ -179,6 +179,24 @@ test('a secret can come from a file that the environment names, without its last
   expect(faults(required, { TESTD_TOKEN_FILE: '/nowhere' })[0]).toContain('ENOENT')
 })
 
+test('a fault never repeats a secret', () => {
+  const secretive = defineConfig({
+    program: 'testd',
+    envPrefix: 'TESTD',
+    schema: Type.Object({
+      url: Type.Optional(Type.String({ description: 'd', unit: 'url', secret: true })),
+      word: Type.Optional(Type.String({ description: 'd', pattern: '^x', secret: true })),
+      map: Type.Record(Type.String(), Type.String(), { description: 'd', secret: true }),
+    }),
+  })
+  const argv = ['--url', 'hunter2', '--word', 'hunter2', '--map', 'hunter2']
+  const yaml = file('secret.yaml', 'word: 22222222\n')
+  const attempt = () =>
+    loadConfig(secretive, { argv: [...argv, '--config', yaml], env: {}, cwd: folder })
+  expect(attempt).toThrow('has 4 faults')
+  expect(attempt).not.toThrow(/hunter2|22222222/)
+})
+
 test('what Kubernetes and docker put beside a service of the same name is no fault', () => {
   const env = {
     TESTD_SERVICE_HOST: '10.0.0.1',

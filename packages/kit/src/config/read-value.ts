@@ -35,7 +35,7 @@ export function readTexts(
   })
   const wrong = pairs.find(([name]) => name === '')
   if (wrong !== undefined) {
-    return fault(`'${wrong[1]}' is not of the form ${setting.placeholder}`)
+    return fault(`${quoted(setting, wrong[1])} is not of the form ${setting.placeholder}`)
   }
   const names = pairs.map(([name]) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
@@ -60,7 +60,7 @@ export function readNative(setting: Setting, given: unknown, baseDir: string): R
 }
 
 /** What the schema says against a value that could be read. */
-export function checkValue(setting: Setting, value: unknown): Omit<Fault, 'where'>[] {
+function checkValue(setting: Setting, value: unknown): Omit<Fault, 'where'>[] {
   if (setting.kind === 'choice' && setting.shape === 'one') return []
   return Value.Errors(setting.schema, value).map((error) => {
     const at = error.instancePath.slice(1)
@@ -107,9 +107,8 @@ function readItem(setting: Setting, given: unknown, baseDir: string): ReadResult
       const value = parseItem(setting, given, baseDir)
       return setting.kind === 'choice' ? checkChoice(setting, given) : { value }
     } catch (error) {
-      const { message } = error as Error
-      const hint = isAppError(error) ? error.hint : undefined
-      return { faults: [{ what: message, ...(hint === undefined ? {} : { hint }) }] }
+      if (setting.secret) return fault(`is not of the form ${setting.placeholder}`)
+      return fault((error as Error).message, isAppError(error) ? error.hint : undefined)
     }
   }
   if (typeof given === 'boolean' && setting.kind === 'switch') return { value: given }
@@ -121,7 +120,10 @@ function readItem(setting: Setting, given: unknown, baseDir: string): ReadResult
     return { value: given }
   }
   if (setting.kind === 'text' && typeof given !== 'object') {
-    return fault(`must be text, not ${JSON.stringify(given)}`, 'put it in quotes')
+    return fault(
+      `must be text, not ${setting.secret ? 'a number' : JSON.stringify(given)}`,
+      'put it in quotes',
+    )
   }
   return fault(`must be ${expected(setting)}`)
 }
@@ -130,9 +132,14 @@ function checkChoice(setting: Setting, text: string): ReadResult {
   if (setting.choices.includes(text)) return { value: text }
   const meant = nearest(text, setting.choices)
   return fault(
-    `'${text}' is none of ${setting.choices.join(', ')}`,
+    `${quoted(setting, text)} is none of ${setting.choices.join(', ')}`,
     meant === undefined ? undefined : `did you mean ${meant}?`,
   )
+}
+
+/** Faults are printed and logged, so they do not repeat secrets. */
+function quoted(setting: Setting, text: string): string {
+  return setting.secret ? 'the value' : `'${text}'`
 }
 
 function expected(setting: Setting): string {
