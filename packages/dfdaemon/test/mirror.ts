@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto'
+import { createLogger, createMetrics, listen } from '@df/kit'
+import { type Digest, parseDigest } from '@df/proto'
+import { bytesSource, type RegistryOptions, startRegistry, type TestRegistry } from '@df/testkit'
+import type { FastifyInstance } from 'fastify'
+import { onTestFinished } from 'vitest'
+import { createDaemonServer } from '../src/http-server.ts'
+import { createDaemonMetrics } from '../src/metrics.ts'
+import { createRegistryClient } from '../src/mirror/registry-client.ts'
+import { Rights } from '../src/mirror/rights.ts'
+import { createUpstreamDispatcher } from '../src/mirror/upstream-dispatcher.ts'
+import { Upstreams } from '../src/mirror/upstreams.ts'
+import { ask, type ClientAnswer, type ClientRequest } from './client.ts'
+import { FakeEngine } from './fake-engine.ts'
+
+export interface MirrorOptions {
+  registry?: RegistryOptions
+  /** `--registry`, given the URL of the default registry. */
+  registries?: (url: string) => Record<string, string>
+  upstream?: string
+  allowOrigin?: string[]
+  rightsTtlMs?: number
+  now?: () => number
+  silenceMs?: number
+  headersTimeoutMs?: number
+  bodySilenceMs?: number
+  operatorToken?: string
+}
+
+export interface TestMirror {
+  url: string
+  server: FastifyInstance
+  engine: FakeEngine
+  registry: TestRegistry
+  rights: Rights
+  /** Lines of the log, one text. */
+  log(): string
+  metrics(): Promise<string>
+  /** A request to the mirror. */
+  ask(path: string, request?: ClientRequest): Promise<ClientAnswer>
+  /** Puts a blob into the registry and into the engine. */
+  addBlob(repository: string, content: Buffer): Promise<Digest>
+}
+
+/** A mirror in front of a registry of its own, with a fake engine; ends with the test. */
+export async function startMirror(options: MirrorOptions = {}): Promise<TestMirror> {
+  const registry = await startRegistry(options.registry)
+  const engine = new FakeEngine()
+  const upstreams = new Upstreams({
+    upstream: options.upstream ?? registry.url,
+    registries: options.registries?.(registry.url) ?? {},
+  })
+  const dispatcher = createUpstreamDispatcher({
+    upstreams,
+    allowOrigin: options.allowOrigin ?? [],
+    connectTimeoutMs: 500,
+  })
+  const { rightsTtlMs: ttlMs = 60_000, now, silenceMs, operatorToken } = options
+  const rights = new Rights({ ttlMs, ...(now === undefined ? {} : { now }) })
+  const metrics = createMetrics('dfdaemon')
+  let lines = ''
+  const stream = { write: (line: string) => void (lines += line) }
+  const server = createDaemonServer({
+    engine,
+    registry: createRegistryClient({
+      dispatcher,
+      headersTimeoutMs: options.headersTimeoutMs ?? 800,
+      silenceMs: options.bodySilenceMs ?? 500,
+    }),
+    upstreams,
+    rights,
+    logger: createLogger({ program: 'dfdaemon', level: 'trace', stream }),
+    metrics,
+    daemonMetrics: createDaemonMetrics(metrics, () => engine),
+    ...(silenceMs === undefined ? {} : { silenceMs }),
+    ...(operatorToken === undefined ? {} : { operatorToken }),
+  })
+  const { url } = await listen(server, { host: '127.0.0.1', port: 0 })
+  onTestFinished(async () => {
+    server.server.closeAllConnections()
+    await server.close()
+    await dispatcher.destroy()
+    await registry.stop()
+  })
+  return {
+    url,
+    server,
+    engine,
+    registry,
+    rights,
+    log: () => lines,
+    metrics: () => metrics.text(),
+    ask: (path, request) => ask(url, path, request),
+    async addBlob(repository, content) {
+      const digest = await registry.content.addBlob(repository, bytesSource(content))
+      engine.put({ kind: 'blob', digest }, content)
+      return digest
+    },
+  }
+}
+
+/** Bytes that no codec would shorten, the same at every run. */
+export function bytesOf(seed: string, length: number): Buffer {
+  const parts: Buffer[] = []
+  for (let size = 0, n = 0; size < length; n++, size += 32) {
+    parts.push(createHash('sha256').update(`${seed}${n}`).digest())
+  }
+  return Buffer.concat(parts).subarray(0, length)
+}
+
+export function sha256(content: Uint8Array): Digest {
+  return parseDigest(`sha256:${createHash('sha256').update(content).digest('hex')}`)
+}
+
+export function basic(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+}
