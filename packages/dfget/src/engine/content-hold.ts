@@ -46,10 +46,11 @@ export class ContentHold {
   }
 
   /**
-   * The SuperNode or the origin told what the content is; one after the other, as both may.
+   * The SuperNode or the origin told what the content is; one after the other, as both may. `generation` is
+   * undefined when whoever told does not know of generations: the origin of a blob.
    * @throws AppError CONTENT_CHANGED when they do not agree, DISK_FULL, STORAGE_FAILED
    */
-  adopt(geometry: Geometry, generation: string): Promise<void> {
+  adopt(geometry: Geometry, generation: string | undefined): Promise<void> {
     const next = this.#adoption.then(() => this.#adoptNow(geometry, generation))
     this.#adoption = next.catch(() => {}) // whoever asked meets it
     return next
@@ -62,8 +63,9 @@ export class ContentHold {
     this.#content = undefined
   }
 
-  async #adoptNow(geometry: Geometry, generation: string): Promise<void> {
+  async #adoptNow(geometry: Geometry, told: string | undefined): Promise<void> {
     if (this.#isOver) return
+    const generation = told ?? this.#meta?.generation ?? ''
     if (this.#meta !== undefined && !isSameContent(this.#meta, { geometry, generation })) {
       throw new AppError('CONTENT_CHANGED', 'the origin changed the content meanwhile')
     }

@@ -212,8 +212,10 @@ export class Download implements SwarmMember {
     try {
       await this.#hold.adopt(geometry, generation)
       this.#fetcher?.setTicket(ticket)
-    } catch (error) {
-      this.fail(toAppError(error))
+    } catch (cause) {
+      const error = toAppError(cause)
+      if (error.code === 'CONTENT_CHANGED') await this.#discard(error)
+      else this.fail(error)
     }
   }
 

@@ -243,6 +243,29 @@ describe('engine', () => {
     expect(new Set(seed.served).size).toBe(seed.served.length)
   })
 
+  test('a whole blob is offered to the swarm again after a restart, and can be fetched from here', async () => {
+    const bytes = randomContent(2 * MiB)
+    const origin = await startOrigin(cleanup, bytes)
+    const supernode = await new FakeSupernode().start(cleanup)
+    const { task, request } = blobOf(bytes, origin.url)
+    const seed = supernode.addSeed(task, bytes)
+    const before = await startEngine(cleanup, { supernodes: [supernode.url] })
+    await fetchAll(before.engine, request)
+    await before.stop()
+    supernode.joins.length = 0
+    await startEngine(cleanup, { supernodes: [supernode.url], dir: before.dataDir })
+    await expect.poll(() => supernode.joins[0]?.have).toBe('32:all')
+    const back = supernode.hosts.at(-1)
+    supernode.plan = (_host, seedRef) => ({
+      parents: Array.from({ length: 4 }, () => back ?? seedRef),
+      spares: [],
+    })
+    const servedBefore = seed.served.length
+    const other = await startEngine(cleanup, { supernodes: [supernode.url] })
+    expect((await fetchAll(other.engine, request)).snapshot.received.peers).toBe(bytes.length)
+    expect(seed.served.length).toBe(servedBefore)
+  })
+
   test('credentials reach the origin and a SuperNode on loopback, and no file', async () => {
     const bytes = randomContent(100 * KiB)
     const origin = await startOrigin(cleanup, bytes)

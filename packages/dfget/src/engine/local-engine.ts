@@ -16,10 +16,13 @@ import { hostContent } from './host-content.ts'
 import { loadHostId } from './host-id.ts'
 import { TaskHandle } from './open-task.ts'
 import { PeerServer } from './peer-server.ts'
+import { storedMember } from './stored-member.ts'
 
 /** Bytes of pieces on their way to this process at most, over all tasks. */
 const IN_FLIGHT_BYTES = 48 * 1024 * 1024
 const SWEEP_MS = 30_000
+/** Stored blobs that are offered to the swarm after a start, the last used first. */
+const MAX_OFFERED = 1000
 /** Ended tasks that are remembered for lists. */
 const MAX_ENDED = 1000
 
@@ -66,6 +69,7 @@ class LocalEngine implements Engine {
   #pool: SupernodePool | undefined
   #sweep: NodeJS.Timeout | undefined
   readonly #warned = new Set<string>()
+  readonly #offered = new Set<TaskId>()
 
   constructor(options: EngineOptions) {
     this.#options = options
@@ -105,6 +109,7 @@ class LocalEngine implements Engine {
       ...(ca === undefined ? {} : { ca }),
       logger,
     })
+    this.#offerStored(this.#pool)
     this.#pool.start()
     this.#sweep = setInterval(() => this.#forgetEvicted(), SWEEP_MS)
   }
@@ -238,9 +243,25 @@ class LocalEngine implements Engine {
     }
   }
 
+  #offerStored(pool: SupernodePool): void {
+    const whole = this.#options.store
+      .list()
+      .filter(({ identity, verified }) => identity.kind === 'blob' && verified)
+      .toSorted((a, b) => b.lastUsedAtMs - a.lastUsedAtMs)
+    for (const content of whole.slice(0, MAX_OFFERED)) {
+      pool.attach(storedMember(content))
+      this.#offered.add(content.task)
+    }
+  }
+
   /** A content that the store evicted is not offered to the swarm any more. */
   #forgetEvicted(): void {
     const stored = new Set(this.#options.store.list().map(({ task }) => task))
+    for (const task of this.#offered) {
+      if (stored.has(task)) continue
+      this.#offered.delete(task)
+      if (!this.#downloads.has(task)) this.#pool?.detach(task)
+    }
     for (const [task, download] of this.#downloads) {
       if (download.state === 'complete' && !stored.has(task)) {
         download.stop()

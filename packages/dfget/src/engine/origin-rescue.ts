@@ -14,7 +14,7 @@ export interface OriginRescueOptions {
   has(index: PieceIndex): boolean
   geometry(): Geometry | undefined
   /** Fixes geometry and generation. @throws AppError CONTENT_CHANGED */
-  adopt(geometry: Geometry, generation: string): Promise<void>
+  adopt(geometry: Geometry, generation: string | undefined): Promise<void>
   accept(piece: CutPiece): Promise<void>
   onBytes(): void
   goOn(): boolean
@@ -44,7 +44,7 @@ export class OriginRescue {
   }
 
   async #answered(response: OriginResponse): Promise<void> {
-    const generation = this.#options.isBlob ? '' : response.generation
+    const generation = this.#options.isBlob ? undefined : response.generation
     if (response.totalLength !== undefined) {
       await this.#options.adopt(geometryOf(response.totalLength), generation)
     } else if (this.#options.geometry() === undefined) {
@@ -53,7 +53,7 @@ export class OriginRescue {
   }
 
   /** The length is unknown: the content is counted aside before it is cut into pieces. */
-  async #spoolBody(response: OriginResponse, generation: string): Promise<void> {
+  async #spoolBody(response: OriginResponse, generation: string | undefined): Promise<void> {
     const file = await this.#options.spool.create()
     try {
       for await (const chunk of response.body) {
