@@ -5,9 +5,14 @@ import { cacheFlags, type Flag, getFlags, withCommon } from './flags.ts'
 
 /** A command line taken apart; nothing is interpreted yet but the command. */
 export type CommandLine =
-  | { command: 'get' | 'cache'; operands: string[]; values: FlagValues }
+  | ({ command: 'get' | 'cache' } & Operands)
   | { command: 'help'; text: string }
   | { command: 'version' }
+
+export interface Operands {
+  operands: string[]
+  values: FlagValues
+}
 
 /** What was given for each flag. */
 export interface FlagValues {

@@ -18,7 +18,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { FileOutput } from './file-output.ts'
 import { openOutput } from './open-output.ts'
-import { OUTPUT_CLOSED, type Output } from './output.ts'
+import type { Output } from './output.ts'
+import { OUTPUT_CLOSED } from './output-error.ts'
 
 const signal = new AbortController().signal
 let dir: string

@@ -7,7 +7,7 @@ export interface StreamOutput {
   readonly name: string
   /**
    * Resolves when there is room for more.
-   * @throws AppError OUTPUT_FAILED or DISK_FULL; {@link OUTPUT_CLOSED} in the detail when the reader went away
+   * @throws AppError OUTPUT_FAILED or DISK_FULL; OUTPUT_CLOSED in the detail when the reader went away
    */
   write(chunk: Uint8Array): Promise<void>
   /** All bytes are out; closes what was opened here. */
@@ -17,6 +17,3 @@ export interface StreamOutput {
 }
 
 export type Output = FileOutput | StreamOutput
-
-/** Detail key of an OUTPUT_FAILED that says only that nobody reads any more: no reason to complain. */
-export const OUTPUT_CLOSED = 'outputClosed'

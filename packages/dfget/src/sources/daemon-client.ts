@@ -99,9 +99,8 @@ async function errorOf(answer: Dispatcher.ResponseData): Promise<AppError> {
   if (!problem.Check(value) || !isErrorCode(value.code)) {
     return new AppError('PARENT_FAILED', `the dfdaemon answered ${answer.statusCode}`)
   }
-  return new AppError(value.code, value.detail ?? value.title, {
-    ...(value.hint === undefined ? {} : { hint: value.hint }),
-  })
+  const { code, title, detail = title, hint } = value
+  return new AppError(code, detail, hint === undefined ? {} : { hint })
 }
 
 /** The JSON of a small answer; undefined when it is something else. */

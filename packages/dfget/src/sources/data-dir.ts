@@ -47,7 +47,7 @@ export function dataDirFor(options: DataDirOptions): DataDir {
 }
 
 /** The folder that holds one data directory per unfinished download. */
-export function downloadsDir(base: string): string {
+function downloadsDir(base: string): string {
   return join(base, 'downloads')
 }
 

@@ -1,4 +1,4 @@
-import { AppError, type BytesBySource, isAppError } from '@df/proto'
+import { AppError, type BytesBySource, geometryOf, isAppError } from '@df/proto'
 import type { Engine, OpenRequest, OpenTask } from '../engine/engine.ts'
 import {
   createDataDir,
@@ -75,7 +75,12 @@ class OwnPeer implements PeerDownload {
     return this.#task.snapshot().haveBytes
   }
 
+  /** Reads on from piece to piece meanwhile: the engine turns to the origin when a reader has to wait. */
   async finished(signal: AbortSignal): Promise<void> {
+    const { pieceSize } = geometryOf(this.contentLength)
+    for (let at = 0; at < this.contentLength; at += pieceSize) {
+      await Array.fromAsync(this.#task.read({ start: at, end: at + 1 }, signal))
+    }
     await untilAborted(this.#task.finished, signal)
   }
 

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { createAddressGuard, createOriginDispatcher, silentLogger } from '@df/kit'
+import { AppError } from '@df/proto'
+import { createContentStore, Spool } from '@df/storage'
+import { createOriginClient } from '@df/transfer'
+import type { GetOptions } from './commands/get-options.ts'
+import type { Engine } from './engine/engine.ts'
+import { createEngine } from './engine/local-engine.ts'
+
+const ORIGIN_CONNECT_MS = 3000
+
+/** What a download is made with. */
+export interface PeerTools {
+  /** An engine over a data directory, not started. */
+  engineAt(dataDir: string): Engine
+  close(): Promise<void>
+}
+
+/**
+ * Builds the peer that a command runs for itself. The person at the terminal named the URL, so its host may be
+ * an internal one; hosts that it redirects to may not, unless allowed (design §8.5).
+ * @throws AppError USAGE when a file named on the command line cannot be read
+ */
+export async function composePeer(options: GetOptions, version: string): Promise<PeerTools> {
+  const { supernodes, insecure, totalLimitBps } = options
+  const originCa = await readPem('cacert', options.caFile)
+  const supernodeCa = await readPem('supernode-ca', options.supernodeCaFile)
+  const dispatcher = createOriginDispatcher({
+    guard: createAddressGuard({ allow: [new URL(options.url).hostname, ...options.allowOrigin] }),
+    connectTimeoutMs: ORIGIN_CONNECT_MS,
+    insecure,
+    ...(originCa === undefined ? {} : { ca: originCa }),
+  })
+  const isShared = options.pattern === 'p2p' && supernodes.length > 0
+  return {
+    engineAt: (dataDir) =>
+      createEngine({
+        dataDir,
+        store: createContentStore({ dir: dataDir, quotaBytes: 0 }),
+        spool: new Spool(join(dataDir, 'spool'), () => Number.POSITIVE_INFINITY),
+        origin: createOriginClient({ dispatcher }),
+        supernodes: isShared ? supernodes : [],
+        ...(supernodeCa === undefined ? {} : { supernodeCa }),
+        peerListen: { host: isShared ? anyAddress() : '127.0.0.1', port: 0 },
+        program: `dfget/${version}`,
+        limits: { downBps: totalLimitBps, upBps: totalLimitBps },
+        logger: silentLogger(),
+      }),
+    close: () => dispatcher.close(),
+  }
+}
+
+/** All addresses of this host, of both families where it has IPv6. */
+function anyAddress(): string {
+  const found = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  return found.some(({ family }) => family === 'IPv6') ? '::' : '0.0.0.0'
+}
+
+async function readPem(flag: string, path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new AppError('USAGE', `--${flag}: '${path}' cannot be read: ${why}`, { cause })
+  }
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text
+  throw new AppError('USAGE', `--${flag}: '${path}' holds no certificate`, {
+    hint: 'a PEM file begins with -----BEGIN CERTIFICATE-----',
+  })
+}

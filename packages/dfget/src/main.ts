@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs'
+import { Interruption, type StopSignal } from './interruption.ts'
+import type { TextSink } from './progress/reporter.ts'
+import { run } from './run.ts'
+
+/** A process that is done but does not end is ended after this. */
+const LINGER_MS = 500
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string }
+
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] satisfies StopSignal[]) {
+  // Once: the second one ends the process at once.
+  process.once(signal, () => stop.abort(new Interruption(signal)))
+}
+
+function sink(stream: NodeJS.WriteStream): TextSink {
+  // Whoever read it may be gone, which is no reason to stop.
+  stream.on('error', () => {})
+  return {
+    write: (text) => void stream.write(text),
+    columns: () => (stream.isTTY ? stream.columns : undefined),
+  }
+}
+
+const code = await run({
+  version,
+  argv: process.argv.slice(2),
+  env: process.env,
+  cwd: process.cwd(),
+  uid: process.getuid?.() ?? 0,
+  stdout: sink(process.stdout),
+  stderr: sink(process.stderr),
+  signal: stop.signal,
+})
+process.exitCode = code
+const { exit } = process
+setTimeout(() => exit(code), LINGER_MS).unref()

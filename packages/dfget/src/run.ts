@@ -1,0 +1,109 @@
+import { defaultDataDir, type Environment } from '@df/kit'
+import { errorInfo, toAppError } from '@df/proto'
+import { cache } from './commands/cache.ts'
+import { type Operands, parseCommandLine } from './commands/command-line.ts'
+import { explain } from './commands/explain.ts'
+import { get } from './commands/get.ts'
+import { type GetOptions, parseGetOptions } from './commands/get-options.ts'
+import { composePeer } from './compose.ts'
+import { Interruption } from './interruption.ts'
+import { isStdout } from './output/open-output.ts'
+import { OUTPUT_CLOSED } from './output/output-error.ts'
+import {
+  createJsonReporter,
+  createTextReporter,
+  errorLine,
+  type Reporter,
+  type TextSink,
+} from './progress/reporter.ts'
+import { sweepDownloads } from './sources/stored.ts'
+
+/** What the command uses of its process. */
+export interface CommandContext {
+  version: string
+  /** Without the names of node and the script. */
+  argv: readonly string[]
+  env: Environment
+  cwd: string
+  uid: number
+  stdout: TextSink
+  stderr: TextSink
+  /** Aborts with an {@link Interruption}. */
+  signal: AbortSignal
+}
+
+/** Runs one command; gives its exit code. Never rejects: an error is one line on stderr. */
+export async function run(context: CommandContext): Promise<number> {
+  const { stdout, stderr } = context
+  try {
+    const line = await parseCommandLine(context.argv)
+    switch (line.command) {
+      case 'help':
+        stdout.write(line.text)
+        return 0
+      case 'version':
+        stdout.write(`dfget ${context.version}\n`)
+        return 0
+      case 'cache':
+        await cache(line, { baseDir: baseDir(context), write: (text) => stdout.write(text) })
+        return 0
+      case 'get':
+        return await runGet(line, context)
+    }
+  } catch (thrown) {
+    const error = toAppError(thrown)
+    stderr.write(`${errorLine(error)}\n`)
+    return errorInfo(error.code).exit
+  }
+}
+
+async function runGet(line: Operands, context: CommandContext): Promise<number> {
+  const options = parseGetOptions(line.operands, line.values)
+  const peer = await composePeer(options, context.version)
+  const reporter = reporterFor(options, context)
+  try {
+    await get(options, {
+      cwd: context.cwd,
+      baseDir: baseDir(context),
+      signal: context.signal,
+      reporter,
+      engineAt: peer.engineAt,
+    })
+    await sweepDownloads(baseDir(context))
+    return 0
+  } catch (error) {
+    return endWith(error, options, reporter, context)
+  } finally {
+    await peer.close()
+  }
+}
+
+/** Tells what went wrong, where there is anything to tell. */
+function endWith(
+  thrown: unknown,
+  options: GetOptions,
+  reporter: Reporter,
+  { stderr }: CommandContext,
+): number {
+  if (thrown instanceof Interruption) {
+    reporter.note(`dfget: ${thrown.message}; run the command again to go on`)
+    return thrown.exitCode
+  }
+  const error = explain(toAppError(thrown), options.url)
+  // As with every program at the head of a pipe: who reads no more knows why.
+  if (error.detail[OUTPUT_CLOSED] !== true) {
+    reporter.failed(error)
+    if (options.json && !isStdout(options.output)) stderr.write(`${errorLine(error)}\n`)
+  }
+  return errorInfo(error.code).exit
+}
+
+/** Standard output is the content's when it goes there, else the programs'; people look at standard error. */
+function reporterFor(options: GetOptions, { stdout, stderr }: CommandContext): Reporter {
+  if (options.json) return createJsonReporter(isStdout(options.output) ? stderr : stdout)
+  return createTextReporter(stderr, { quiet: !options.progress })
+}
+
+function baseDir({ env, uid }: CommandContext): string {
+  return defaultDataDir('dfget', env, uid)
+}

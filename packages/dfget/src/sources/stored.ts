@@ -1,0 +1,72 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError, isAppError } from '@df/proto'
+import { type ContentStore, createContentStore } from '@df/storage'
+import { type DownloadAbout, listDownloads, removeDataDir } from './data-dir.ts'
+
+/** A data directory of dfget, to be looked at. */
+export interface Place {
+  path: string
+  /** What the directory of an unfinished download is for. */
+  about: DownloadAbout | undefined
+  /** One download's own: it goes when it holds nothing any more. */
+  isDownload: boolean
+}
+
+/** Unfinished downloads that nobody went on with for so long are given up. */
+const STALE_MS = 7 * 24 * 60 * 60 * 1000
+
+/**
+ * The directory that the user names, or those of all unfinished downloads.
+ * @throws AppError USAGE when the one named is no data directory
+ */
+export async function placesAt(given: string | undefined, base: string): Promise<Place[]> {
+  if (given === undefined) {
+    const downloads = await listDownloads(base)
+    return downloads.map(({ path, about }) => ({ path, about, isDownload: true }))
+  }
+  const isDataDir = await stat(join(given, 'meta')).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  if (!isDataDir) throw new AppError('USAGE', `'${given}' is not a data directory`)
+  return [{ path: given, about: undefined, isDownload: false }]
+}
+
+/**
+ * Does something with the contents of a place, if no process works with it: undefined when one does, and the place is a
+ * download's own.
+ * @throws AppError DATA_DIR_IN_USE for other places, STORAGE_FAILED
+ */
+export async function withStore<T>(
+  { path, isDownload }: Place,
+  action: (store: ContentStore) => Promise<T>,
+): Promise<T | undefined> {
+  const store = createContentStore({ dir: path, quotaBytes: 0 })
+  try {
+    await store.start()
+  } catch (error) {
+    if (isDownload && isAppError(error, 'DATA_DIR_IN_USE')) return undefined
+    throw error
+  }
+  let isEmpty = false
+  try {
+    const result = await action(store)
+    isEmpty = store.list().length === 0
+    return result
+  } finally {
+    await store.stop()
+    if (isDownload && isEmpty) await removeDataDir(path)
+  }
+}
+
+/** Removes the directories of downloads that were given up long ago. Never throws: it is no reason not to download. */
+export async function sweepDownloads(base: string): Promise<void> {
+  const staleSince = Date.now() - STALE_MS
+  for (const { path, about, begunAtMs } of await listDownloads(base)) {
+    if (begunAtMs > staleSince) continue
+    await withStore({ path, about, isDownload: true }, async (store) => {
+      for (const { task } of store.list()) await store.remove(task)
+    }).catch(() => {})
+  }
+}
