@@ -1,6 +1,7 @@
 export type { AccessRules } from './access.ts'
 export { type AddressGuard, createAddressGuard, isLoopbackAddress } from './address-guard.ts'
 export { type BackoffOptions, backoffMs, sleep } from './backoff.ts'
+export { BufferPool } from './buffer-pool.ts'
 export { CLOSE_GRACE_MS, closeServer } from './close-server.ts'
 export {
   type CommonConfig,

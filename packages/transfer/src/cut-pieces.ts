@@ -3,6 +3,7 @@ import { type Geometry, type PieceIndex, pieceAt, pieceSpan } from '@df/proto'
 
 export interface CutPiece {
   index: PieceIndex
+  /** Valid until the next piece is asked for. */
   data: Buffer
   sha256: Buffer
 }
@@ -19,7 +20,7 @@ export async function* cutPieces(
 ): AsyncGenerator<CutPiece, void, undefined> {
   let index = pieceAt(geometry, start)
   let span = pieceSpan(geometry, index)
-  let data = Buffer.allocUnsafe(span.end - span.start)
+  let data = Buffer.allocUnsafeSlow(span.end - span.start)
   let hash = createHash('sha256')
   let filled = 0
   for await (const chunk of body) {
@@ -34,7 +35,8 @@ export async function* cutPieces(
       yield { index, data, sha256: hash.digest() }
       index++
       span = pieceSpan(geometry, index)
-      data = Buffer.allocUnsafe(Math.max(0, span.end - span.start))
+      const length = Math.max(0, span.end - span.start)
+      if (length !== data.length) data = Buffer.allocUnsafeSlow(length)
       hash = createHash('sha256')
       filled = 0
     }

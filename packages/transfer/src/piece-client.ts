@@ -24,11 +24,14 @@ export interface PieceRequest {
   priority: PiecePriority
   ticket: string
   signal: AbortSignal
+  /** Where the piece goes: exactly as long as the piece, the caller's again when the fetch is over. */
+  into: Buffer
   /** Called as bytes arrive. */
   onBytes?(count: number): void
 }
 
 export interface FetchedPiece {
+  /** The buffer given as `into`. */
   data: Buffer
   sha256: Buffer
   proof: Buffer
@@ -91,7 +94,7 @@ export function createPieceClient(options: PieceClientOptions): PieceClient {
         signal: watch.signal,
       })
       if (response.statusCode !== 206) throw await refusalOf(response)
-      const { data, sha256 } = await readPiece(response, span.end - span.start, (count) => {
+      const { data, sha256 } = await readPiece(response, request.into, (count) => {
         watch.heard()
         request.onBytes?.(count)
       })
@@ -115,22 +118,21 @@ export function createPieceClient(options: PieceClientOptions): PieceClient {
 
 async function readPiece(
   response: Dispatcher.ResponseData,
-  length: number,
+  data: Buffer,
   onBytes: (count: number) => void,
 ): Promise<{ data: Buffer; sha256: Buffer }> {
-  const data = Buffer.allocUnsafe(length)
   const hash = createHash('sha256')
   let at = 0
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
     onBytes(chunk.length)
-    if (at + chunk.length > length) {
+    if (at + chunk.length > data.length) {
       throw new AppError('PIECE_INVALID', 'the host sent more than was asked')
     }
     data.set(chunk, at)
     hash.update(chunk)
     at += chunk.length
   }
-  if (at < length) throw new AppError('PARENT_FAILED', 'the host broke off')
+  if (at < data.length) throw new AppError('PARENT_FAILED', 'the host broke off')
   return { data, sha256: hash.digest() }
 }
 

@@ -1,4 +1,4 @@
-import type { Logger, TokenBucket } from '@df/kit'
+import type { BufferPool, Logger, TokenBucket } from '@df/kit'
 import type { BytesBySource } from '@df/proto'
 import type { ContentStore, Spool } from '@df/storage'
 import type { OriginClient, PieceClient } from '@df/transfer'
@@ -14,6 +14,7 @@ export interface DownloadDeps {
   origin: OriginClient
   /** Bounds the bytes in flight. */
   budget: ByteBudget
+  buffers: BufferPool
   /** Total download limit. */
   downloads: TokenBucket
   logger: Logger

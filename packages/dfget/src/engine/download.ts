@@ -257,6 +257,7 @@ export class Download implements SwarmMember {
       content,
       client: this.#deps.pieces,
       budget: this.#deps.budget,
+      buffers: this.#deps.buffers,
       limits: this.#limits,
       now: this.#deps.now,
       rate: () => ({ bps: this.#tally.bps, limitBps: this.#deps.downloads.bps }),

@@ -1,5 +1,5 @@
 import { Keyring, ProofVerifier, TicketVerifier, taskIdOf } from '@df/codec'
-import { formatAddress, type ListenAddress, type Logger, TokenBucket } from '@df/kit'
+import { BufferPool, formatAddress, type ListenAddress, type Logger, TokenBucket } from '@df/kit'
 import { AppError, type BytesBySource, type ErrorCode, isAppError, type TaskId } from '@df/proto'
 import type { ContentStore, Spool } from '@df/storage'
 import {
@@ -20,6 +20,8 @@ import { storedMember } from './stored-member.ts'
 
 /** Bytes of pieces on their way to this process at most, over all tasks. */
 const IN_FLIGHT_BYTES = 48 * 1024 * 1024
+/** Piece buffers kept for the next pieces. */
+const KEPT_BUFFER_BYTES = 16 * 1024 * 1024
 const SWEEP_MS = 30_000
 /** Stored blobs that are offered to the swarm after a start, the last used first. */
 const MAX_OFFERED = 1000
@@ -64,6 +66,7 @@ class LocalEngine implements Engine {
   readonly #down: TokenBucket
   readonly #up: TokenBucket
   readonly #budget = new ByteBudget(IN_FLIGHT_BYTES)
+  readonly #buffers = new BufferPool(KEPT_BUFFER_BYTES)
   readonly #pieces: PieceClient
   readonly #server: PeerServer
   #pool: SupernodePool | undefined
@@ -210,6 +213,7 @@ class LocalEngine implements Engine {
         pieces: this.#pieces,
         origin: this.#options.origin,
         budget: this.#budget,
+        buffers: this.#buffers,
         downloads: this.#down,
         logger: this.#options.logger,
         now: () => performance.now(),

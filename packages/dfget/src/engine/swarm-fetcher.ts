@@ -1,5 +1,5 @@
 import type { ProofSubject } from '@df/codec'
-import type { TokenBucket } from '@df/kit'
+import type { BufferPool, TokenBucket } from '@df/kit'
 import {
   type AppError,
   type HostId,
@@ -28,6 +28,7 @@ export interface SwarmFetcherOptions {
   content: StoredContent
   client: PieceClient
   budget: ByteBudget
+  buffers: BufferPool
   /** Every limit that downloads of this task obey. */
   limits: readonly TokenBucket[]
   now: () => number
@@ -139,10 +140,10 @@ export class SwarmFetcher {
     const { signal } = fetch.abort
     this.#ledger.add(fetch)
     const bytes = pieceLength(this.#options.subject.geometry, wanted.index)
-    let entered = false
+    let into: Buffer | undefined
     try {
       await this.#options.budget.enter(bytes, signal)
-      entered = true
+      into = this.#options.buffers.take(bytes)
       for (const limit of this.#options.limits) await limit.take(bytes, signal)
       const piece = await this.#options.client.fetch({
         parent,
@@ -151,13 +152,17 @@ export class SwarmFetcher {
         priority: wanted.priority,
         ticket: this.#ticket,
         signal,
+        into,
         onBytes: this.#options.onBytes,
       })
       await this.#keep(wanted, piece)
     } catch (error) {
       if (!signal.aborted && !this.#stopped) this.#failed(wanted, toAppError(error))
     } finally {
-      if (entered) this.#options.budget.leave(bytes)
+      if (into !== undefined) {
+        this.#options.buffers.giveBack(into)
+        this.#options.budget.leave(bytes)
+      }
       this.#ledger.remove(fetch)
       this.pump()
     }
