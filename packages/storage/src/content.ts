@@ -103,6 +103,7 @@ export class Content implements Evictable {
     const pieces = new PieceSet(record.geometry, have)
     const content = new Content(context, record, pieces, Promise.resolve())
     if (suspect) content.#saved.change({ suspect })
+    if (!content.complete) content.#saved.change({ verified: false })
     context.space.found(content.storedBytes)
     return content
   }

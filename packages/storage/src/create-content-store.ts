@@ -2,6 +2,7 @@ import type { Logger } from '@df/kit'
 import { pieceCount, type TaskId } from '@df/proto'
 import { Content, type ContentContext } from './content.ts'
 import type { ContentMeta, ContentStore, ContentSummary, StoredContent } from './content-store.ts'
+import { claimDirectory } from './directory-claim.ts'
 import { Layout } from './layout.ts'
 import { isDatabaseDamage, MetaDb } from './meta-db.ts'
 import { MAX_PIECES } from './records.ts'
@@ -30,6 +31,7 @@ class DirectoryStore implements ContentStore {
   readonly #options: ContentStoreOptions
   readonly #contents = new Map<TaskId, Content>()
   #context: ContentContext | undefined
+  #letGo: () => void = () => {}
 
   constructor(options: ContentStoreOptions) {
     this.#options = options
@@ -37,21 +39,16 @@ class DirectoryStore implements ContentStore {
 
   async start(): Promise<void> {
     if (this.#context !== undefined) throw misuse('the store is started already')
-    const { dir, logger } = this.#options
-    const layout = new Layout(dir)
+    const layout = new Layout(this.#options.dir)
+    let letGo = () => {}
     try {
       layout.createDirectories()
-      try {
-        await this.#load(layout)
-      } catch (error) {
-        if (!isDatabaseDamage(error)) throw error
-        const aside = layout.setMetaAside()
-        const message = 'the metadata is damaged: it was moved aside, and the store starts empty'
-        logger?.error({ err: error, aside }, message)
-        await this.#load(layout)
-      }
+      letGo = claimDirectory(layout.dir)
+      await this.#loadOrBeginAnew(layout)
+      this.#letGo = letGo
     } catch (error) {
-      throw storageError(error, `opening the data directory ${dir}`)
+      letGo()
+      throw storageError(error, `opening the data directory ${layout.dir}`)
     }
   }
 
@@ -67,6 +64,8 @@ class DirectoryStore implements ContentStore {
       await context.db.close(lastOps.flat())
     } catch (error) {
       throw storageError(error, 'closing the store')
+    } finally {
+      this.#letGo()
     }
   }
 
@@ -128,6 +127,19 @@ class DirectoryStore implements ContentStore {
       throw error
     }
     return lease
+  }
+
+  /** The contents can be fetched again: damaged metadata costs them, and must not keep the program from running. */
+  async #loadOrBeginAnew(layout: Layout): Promise<void> {
+    try {
+      await this.#load(layout)
+    } catch (error) {
+      if (!isDatabaseDamage(error)) throw error
+      const aside = layout.setMetaAside()
+      const message = 'the metadata is damaged: it was moved aside, and the store starts empty'
+      this.#options.logger?.error({ err: error, aside }, message)
+      await this.#load(layout)
+    }
   }
 
   async #load(layout: Layout): Promise<void> {

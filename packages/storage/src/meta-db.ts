@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { AppError, type PieceIndex, type TaskId } from '@df/proto'
 import { Level } from 'level'
 import type { PieceRecord } from './content-store.ts'
+import { directoryInUse } from './directory-claim.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Layout } from './layout.ts'
 import {
@@ -203,11 +204,8 @@ async function openLevel(layout: Layout): Promise<Level<string, Buffer>> {
     await level.open()
     return level
   } catch (error) {
-    if (!(error instanceof Error) || errnoOf(error.cause) !== 'LEVEL_LOCKED') throw error
-    throw new AppError('DATA_DIR_IN_USE', `another process uses the data directory ${layout.dir}`, {
-      hint: 'stop that process, or give this one a data directory of its own (--data-dir)',
-      cause: error,
-    })
+    const locked = error instanceof Error && errnoOf(error.cause) === 'LEVEL_LOCKED'
+    throw locked ? directoryInUse(layout.dir, error) : error
   }
 }
 

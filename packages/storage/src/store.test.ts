@@ -259,6 +259,21 @@ test('another generation replaces the content; holders of the old one read on', 
   again.release()
 })
 
+test('a piece on its way when its content is replaced does not become one of the new content', async () => {
+  const old = sample('a', { generation: 'old' })
+  const holder = await place.store.create(old.meta)
+  const writing = fill(holder, old, [0])
+  // Its data is written and its record waits for the next batch.
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve()
+  const content = await place.store.create(sample('a', { generation: 'new' }).meta)
+  await writing
+  expect([holder.has(0), content.has(0)]).toEqual([true, false])
+  holder.release()
+  content.release()
+  await place.restart()
+  expect(place.store.list()).toMatchObject([{ generation: 'new', havePieces: 0 }])
+})
+
 test('a removed content is gone at once; holders go on until they release it', async () => {
   const a = sample('a')
   const content = await place.store.create(a.meta)

@@ -1,7 +1,8 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TaskId } from '@df/proto'
+import { Level } from 'level'
 import type { ContentStore, StoredContent } from '../content-store.ts'
 import { type ContentStoreOptions, createContentStore } from '../create-content-store.ts'
 import { Layout } from '../layout.ts'
@@ -11,7 +12,6 @@ type Options = Omit<ContentStoreOptions, 'dir'>
 /** A store in a directory of its own, which can end in order or as if killed. */
 export class TestStore {
   readonly #base = mkdtempSync(join(tmpdir(), 'df-storage-'))
-  #lives = 0
   #options: Options
   #store: ContentStore | undefined
 
@@ -20,7 +20,7 @@ export class TestStore {
   }
 
   get dir(): string {
-    return join(this.#base, `life-${this.#lives}`)
+    return join(this.#base, 'data')
   }
 
   get store(): ContentStore {
@@ -50,13 +50,18 @@ export class TestStore {
     return await this.start(options)
   }
 
-  /** Goes on with what is on disk now, as after a kill. Leases of the life before are void. */
+  /** Stops without the mark of a clean end, as if killed. Leases of the life before are void. */
   async crash(): Promise<void> {
-    const before = this.dir
-    this.#lives++
-    cpSync(before, this.dir, { recursive: true })
     await this.stop()
-    rmSync(before, { recursive: true })
+    await this.withDatabase(async (level) => await level.del('!state!clean'))
+  }
+
+  /** Opens the database of the stopped store by hand. */
+  async withDatabase(work: (level: Level<string, Buffer>) => Promise<void>): Promise<void> {
+    const level = new Level<string, Buffer>(join(this.dir, 'meta'), { valueEncoding: 'buffer' })
+    await level.open()
+    await work(level)
+    await level.close()
   }
 
   async opened(task: TaskId): Promise<StoredContent> {

@@ -1,0 +1,95 @@
+import { isAppError } from '@df/proto'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type Evictable, Space } from './space.ts'
+
+interface Fake extends Evictable {
+  storedBytes: number
+  idle: boolean
+}
+
+const content = fc.record({
+  storedBytes: fc.integer({ min: 0, max: 100 }),
+  lastUsedAtMs: fc.integer({ min: 0, max: 50 }),
+  idle: fc.boolean(),
+})
+
+const situation = fc.record({
+  contents: fc.array(content, { maxLength: 12 }),
+  quotaBytes: fc.integer({ min: 1, max: 600 }),
+  highWater: fc.double({ min: 0.5, max: 1, noNaN: true }),
+  lowShare: fc.double({ min: 0.2, max: 1, noNaN: true }),
+  neededBytes: fc.integer({ min: 0, max: 300 }),
+})
+
+function spaceOf(
+  all: Fake[],
+  options: { quotaBytes: number; highWater: number; lowWater: number },
+) {
+  const present = new Set(all)
+  const evicted: Fake[] = []
+  const space: Space<Fake> = new Space<Fake>({
+    ...options,
+    contents: () => present,
+    evict: (one) => {
+      present.delete(one)
+      evicted.push(one)
+      space.giveBack(one.storedBytes)
+      return Promise.resolve()
+    },
+  })
+  for (const one of all) space.found(one.storedBytes)
+  return { space, evicted, present }
+}
+
+function refused(work: () => void): boolean {
+  try {
+    work()
+    return false
+  } catch (error) {
+    if (isAppError(error, 'DISK_FULL')) return true
+    throw error
+  }
+}
+
+test('room is made from the oldest idle contents, no more than needed, and never beyond the quota', () => {
+  fc.assert(
+    fc.property(situation, ({ contents, quotaBytes, highWater, lowShare, neededBytes }) => {
+      const lowWater = highWater * lowShare
+      const { space, evicted, present } = spaceOf(contents, { quotaBytes, highWater, lowWater })
+      const total = space.takenBytes
+      const heldBytes = contents
+        .filter(({ idle }) => !idle)
+        .reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+
+      const isRefused = refused(() => space.take(neededBytes))
+      const needsEviction = total + neededBytes > quotaBytes * highWater
+      expect(isRefused).toBe(needsEviction && heldBytes + neededBytes > quotaBytes)
+      expect(evicted.length === 0 || (needsEviction && !isRefused)).toBe(true)
+      expect(isRefused || space.takenBytes <= quotaBytes).toBe(true)
+
+      expect(evicted.every(({ idle }) => idle)).toBe(true)
+      const newestEvicted = Math.max(...evicted.map(({ lastUsedAtMs }) => lastUsedAtMs))
+      const idleLeft = [...present].filter(({ idle }) => idle)
+      expect(idleLeft.every(({ lastUsedAtMs }) => lastUsedAtMs >= newestEvicted)).toBe(true)
+      const beforeLast = space.takenBytes + (evicted.at(-1)?.storedBytes ?? 0)
+      expect(evicted.length === 0 || beforeLast > quotaBytes * lowWater).toBe(true)
+    }),
+  )
+})
+
+test('a full disk is relieved by what is asked for, from idle contents only', async () => {
+  await fc.assert(
+    fc.asyncProperty(situation, async ({ contents, quotaBytes, neededBytes }) => {
+      const { space, evicted } = spaceOf(contents, { quotaBytes, highWater: 1, lowWater: 0.9 })
+      const idleBytes = contents
+        .filter(({ idle }) => idle)
+        .reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+      const isRelieved = await space.relieve(neededBytes)
+      const freedBytes = evicted.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+      expect(evicted.every(({ idle }) => idle)).toBe(true)
+      expect(freedBytes).toBeGreaterThanOrEqual(Math.min(neededBytes, idleBytes))
+      expect(isRelieved).toBe(freedBytes > 0)
+    }),
+  )
+})
