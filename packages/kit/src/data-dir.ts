@@ -1,4 +1,4 @@
-import { homedir, userInfo } from 'node:os'
+import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 
 /**
@@ -9,7 +9,7 @@ import { isAbsolute, join } from 'node:path'
 export function defaultDataDir(
   program: string,
   env: Readonly<Record<string, string | undefined>>,
-  uid: number = userInfo().uid,
+  uid: number | undefined = process.getuid?.(),
 ): string {
   if (uid === 0) return join('/var/lib/dragonfly', program)
   const xdg = env['XDG_DATA_HOME']

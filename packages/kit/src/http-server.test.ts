@@ -40,6 +40,12 @@ test('health, readiness and metrics are there for anyone', async () => {
   )
 })
 
+test('readiness may tell of parts that the program can do without', async () => {
+  const server = make({ readyDetail: () => ({ supernodes: 0 }) })
+  const response = await server.inject({ url: '/readyz', ...remote })
+  expect([response.statusCode, response.json()]).toEqual([200, { ready: true, supernodes: 0 }])
+})
+
 test('an AppError is answered as problem+json with its status and hint', async () => {
   const server = make()
   server.get('/api/v1/tasks', () => {
