@@ -238,6 +238,20 @@ test('bytes can be sent past fastify, and are counted; answers do not name the s
   expect(await metrics.text()).toContain('route="/v1/tasks/:taskId/content",status="206"} 1')
 })
 
+test('an answer that the caller cut short is counted too', async () => {
+  const metrics = createMetrics('supernode')
+  const server = make({ metrics })
+  server.get('/v1/tasks/:taskId/content', { config: { enforces: 'ticket' } }, (_, reply) => {
+    reply.hijack()
+    reply.raw.write('never complete')
+  })
+  const { host, port } = await listen(server, { host: '127.0.0.1', port: 0 })
+  const socket = connect(port, host)
+  socket.write('GET /v1/tasks/0/content HTTP/1.1\r\nHost: x\r\n\r\n')
+  socket.once('data', () => socket.destroy())
+  await expect.poll(() => metrics.text()).toContain('content",status="200"} 1')
+})
+
 test('it speaks TLS when it has a certificate, and its URL says so', async () => {
   const pem = execFileSync(
     'openssl',

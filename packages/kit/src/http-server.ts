@@ -81,25 +81,20 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   server.addHook('onRoute', (route) => {
     routesHere.push(...admitRoute(route))
   })
-  server.addHook('onRequest', async (request) => {
+  server.addHook('onRequest', async (request, reply) => {
+    // Not the hook onResponse: answers that the caller cut short would go uncounted.
+    reply.raw.once('close', () => observe(request, reply))
     const rule = request.routeOptions.config.access
     if (rule !== undefined) checkAccess(rule, request, access)
   })
-  server.addHook('onResponse', async (request, reply) => {
+  const observe = (request: FastifyRequest, reply: FastifyReply) => {
+    const { elapsedTime: durationMs, raw } = reply
     const route = request.routeOptions.url ?? 'unknown'
-    const seconds = reply.elapsedTime / 1000
-    metrics.http.requests.inc({ server: name, route, status: reply.raw.statusCode })
-    metrics.http.seconds.observe({ server: name, route }, seconds)
-    logger.debug(
-      {
-        method: request.method,
-        route,
-        status: reply.raw.statusCode,
-        durationMs: reply.elapsedTime,
-      },
-      'request answered',
-    )
-  })
+    const status = raw.statusCode
+    metrics.http.requests.inc({ server: name, route, status })
+    metrics.http.seconds.observe({ server: name, route }, durationMs / 1000)
+    logger.debug({ method: request.method, route, status, durationMs }, 'request answered')
+  }
   server.addHook('preClose', async () => cutAfterGrace(server.server, CLOSE_GRACE_MS))
   server.setErrorHandler(answerError)
   server.setNotFoundHandler((request, reply) =>
