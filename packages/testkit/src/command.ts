@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { text } from 'node:stream/consumers'
+import { exitOf } from './child-exit.ts'
 
 /** Where a command runs: put in front of it, with variables added to its environment. */
 export interface Enclosure {
@@ -38,11 +38,14 @@ export async function run(
     killSignal: 'SIGKILL',
     ...(cwd === undefined ? {} : { cwd }),
   })
-  const exited = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    stdout += part
   })
-  const [code, stdout, stderr] = await Promise.all([exited, text(child.stdout), text(child.stderr)])
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    stderr += part
+  })
+  const { code } = await exitOf(child)
   return { code, stdout, stderr, durationMs: Math.round(performance.now() - startMs) }
 }
 

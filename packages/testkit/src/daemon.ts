@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Exit, exitOf } from './child-exit.ts'
 import type { Enclosure } from './command.ts'
 
 export interface DaemonOptions {
@@ -10,11 +11,6 @@ export interface DaemonOptions {
   within?: Enclosure | undefined
   /** Everything it prints goes there too. */
   logPath?: string
-}
-
-export interface Exit {
-  code: number | null
-  signal: NodeJS.Signals | null
 }
 
 const running = new Set<ChildProcess>()
@@ -53,12 +49,9 @@ export class Daemon {
       this.#stderr = (this.#stderr + part).slice(-keptCharacters)
       file?.write(part)
     })
-    this.exited = new Promise((resolve) => {
-      child.once('error', (error) => {
-        this.#stderr += String(error)
-        resolve({ code: null, signal: null })
-      })
-      child.once('close', (code, signal) => resolve({ code, signal }))
+    this.exited = exitOf(child).catch((error: unknown) => {
+      this.#stderr += String(error)
+      return { code: null, signal: null }
     })
     void this.exited.then((exit) => {
       this.#exit = exit

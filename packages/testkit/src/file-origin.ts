@@ -1,14 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
-import { formatContentRange, formatUnsatisfiedRange, parseRangeHeader } from '@df/codec'
 import type { BlobSource } from './blob-source.ts'
-import {
-  type Answer,
-  type FaultServer,
-  type FaultServerOptions,
-  startFaultServer,
-} from './fault-server.ts'
-import type { FaultRule } from './faults.ts'
+import { type FaultServer, type FaultServerOptions, startFaultServer } from './fault-server.ts'
+import { rangedAnswer } from './ranged-answer.ts'
 
 export interface FileOrigin extends FaultServer {
   /** What is served, by path as it stands in the request; may be changed while it runs. */
@@ -27,34 +20,7 @@ export async function startFileOrigin(options: FaultServerOptions = {}): Promise
   const server = await startFaultServer(async (request, fault) => {
     const source = files.get((request.url ?? '').split('?')[0] ?? '')
     if (source === undefined) return { status: 404, headers: { 'content-length': 0 }, body: [] }
-    return fileAnswer(source, tagOf(source), request, fault)
+    return rangedAnswer(source, request, fault, { etag: tagOf(source) })
   }, options)
   return { ...server, files }
-}
-
-function fileAnswer(
-  source: BlobSource,
-  etag: string,
-  request: IncomingMessage,
-  { noRange = false }: FaultRule,
-): Answer {
-  const size = source.sizeBytes
-  const condition = request.headers['if-range']
-  const isRanged = !noRange && (condition === undefined || condition === etag)
-  const range = isRanged ? parseRangeHeader(request.headers.range, size) : undefined
-  if (range === 'unsatisfiable') {
-    const headers = { 'content-range': formatUnsatisfiedRange(size), 'content-length': 0 }
-    return { status: 416, headers, body: [] }
-  }
-  const { start, end } = range ?? { start: 0, end: size }
-  return {
-    status: range === undefined ? 200 : 206,
-    headers: {
-      etag,
-      'content-length': end - start,
-      ...(noRange ? {} : { 'accept-ranges': 'bytes' }),
-      ...(range === undefined ? {} : { 'content-range': formatContentRange(start, end, size) }),
-    },
-    body: request.method === 'HEAD' ? [] : source.read(start, end),
-  }
 }

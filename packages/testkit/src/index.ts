@@ -6,10 +6,11 @@ export {
   generatedSource,
   readAll,
 } from './blob-source.ts'
+export type { Exit } from './child-exit.ts'
 export { type Enclosure, nest, type RunOptions, type RunResult, run, runOk } from './command.ts'
 export { type Containerd, type ContainerdOptions, startContainerd } from './containerd.ts'
 export { CriClient, type CriExecResult, type CriImage, type CriPullOptions } from './cri.ts'
-export { Daemon, type DaemonOptions, type Exit } from './daemon.ts'
+export { Daemon, type DaemonOptions } from './daemon.ts'
 export {
   type DockerRegistry,
   type DockerRegistryOptions,
@@ -19,6 +20,7 @@ export { type Dockerd, type DockerdOptions, startDockerd } from './dockerd.ts'
 export type { FaultServer, FaultServerOptions } from './fault-server.ts'
 export { type FaultRule, FaultRules } from './faults.ts'
 export { type FaultyProxyOptions, startFaultyProxy } from './faulty-proxy.ts'
+export { type FileOrigin, startFileOrigin } from './file-origin.ts'
 export { type HostsOverlayOptions, hostsOverlay } from './hosts-overlay.ts'
 export {
   type ArtifactOptions,

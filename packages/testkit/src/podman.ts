@@ -21,17 +21,27 @@ export interface Containers {
   cleanUp(): Promise<void>
 }
 
+/** No systemd is needed; and the limits that podman sets by itself may be above what this process may give. */
+const settings = `[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+`
+
 /** podman and skopeo with mirrors configured in a `registries.conf` of their own. Nothing stays running. */
 export async function setUpContainers(options: ContainersOptions): Promise<Containers> {
   const { directory, mirrors, within } = options
   await mkdir(directory, { recursive: true })
   const at = (name: string) => join(directory, name)
   await writeFile(at('registries.conf'), registriesText(mirrors))
+  await writeFile(at('containers.conf'), settings)
   await writeFile(at('policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}')
   // podman refuses to start when the variable names no file.
   const authFilePath = at('auth.json')
   await writeFile(authFilePath, '{}')
   const env = {
+    CONTAINERS_CONF: at('containers.conf'),
     CONTAINERS_REGISTRIES_CONF: at('registries.conf'),
     REGISTRY_AUTH_FILE: authFilePath,
     TMPDIR: directory,
@@ -39,9 +49,8 @@ export async function setUpContainers(options: ContainersOptions): Promise<Conta
   const call = (command: readonly string[], runOptions: RunOptions = {}) =>
     run(command, { within, ...runOptions, env: { ...env, ...runOptions.env } })
   const storage = ['--root', at('root'), '--runroot', at('run'), '--tmpdir', at('tmp')]
-  const quiet = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'file']
   return {
-    podman: (args, runOptions) => call(['podman', ...storage, ...quiet, ...args], runOptions),
+    podman: (args, runOptions) => call(['podman', ...storage, ...args], runOptions),
     // skopeo 1.9 does not mind the variable.
     skopeo: (args, runOptions) =>
       call(

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
-import { formatContentRange, formatUnsatisfiedRange, parseRangeHeader } from '@df/codec'
 import { mediaTypes, parseRegistryPath, type RegistryPath } from '@df/oci'
 import { type Digest, isDigest } from '@df/proto'
 import type { BlobSource } from './blob-source.ts'
@@ -11,6 +10,7 @@ import {
   startFaultServer,
 } from './fault-server.ts'
 import type { FaultRule } from './faults.ts'
+import { rangedAnswer } from './ranged-answer.ts'
 import { jsonAnswer, type RegistryAuth, RegistryGate, refusal } from './registry-auth.ts'
 import { RegistryContent, type StoredManifest } from './registry-content.ts'
 
@@ -105,32 +105,15 @@ function blobAnswer(
   source: BlobSource | undefined,
   digest: Digest,
   request: IncomingMessage,
-  { noRange = false }: FaultRule,
+  fault: FaultRule,
 ): Answer {
   if (source === undefined) return refusal(404, 'BLOB_UNKNOWN', version)
-  const size = source.sizeBytes
-  const headers = {
+  return rangedAnswer(source, request, fault, {
     ...version,
     'content-type': 'application/octet-stream',
     'docker-content-digest': digest,
     etag: `"${digest}"`,
-    ...(noRange ? {} : { 'accept-ranges': 'bytes' }),
-  }
-  const condition = request.headers['if-range']
-  const isRanged = !noRange && (condition === undefined || condition === headers.etag)
-  const range = isRanged ? parseRangeHeader(request.headers.range, size) : undefined
-  if (range === 'unsatisfiable')
-    return refusal(416, 'SIZE_INVALID', { 'content-range': formatUnsatisfiedRange(size) })
-  const { start, end } = range ?? { start: 0, end: size }
-  return {
-    status: range === undefined ? 200 : 206,
-    headers: {
-      ...headers,
-      'content-length': end - start,
-      ...(range === undefined ? {} : { 'content-range': formatContentRange(start, end, size) }),
-    },
-    body: request.method === 'HEAD' ? [] : source.read(start, end),
-  }
+  })
 }
 
 function tagsAnswer(repository: string, query: URLSearchParams, content: RegistryContent): Answer {
