@@ -74,7 +74,7 @@ describe('after any events', () => {
         bench.ready(4, PIECES)
         runSteps(bench, all, () => checkSwarm(bench))
       }),
-      { numRuns: 1500 },
+      { numRuns: 3000 },
     )
   })
 
@@ -89,7 +89,7 @@ describe('after any events', () => {
           }
         })
       }),
-      { numRuns: 1500 },
+      { numRuns: 3000 },
     )
   })
 
@@ -99,10 +99,10 @@ describe('after any events', () => {
         const bench = new Bench()
         bench.ready(4, PIECES)
         runSteps(bench, all, () => {
-          for (const { children } of bench.peers()) expect(children).toBeLessThanOrEqual(4)
+          for (const { children } of bench.peers()) expect(children).toBeLessThanOrEqual(5)
         })
       }),
-      { numRuns: 1500 },
+      { numRuns: 3000 },
     )
   })
 
