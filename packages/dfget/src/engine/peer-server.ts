@@ -3,6 +3,9 @@ import { closeServer, type ListenAddress, listen, problemOf } from '@df/kit'
 import { AppError, contentPath, routes, type TaskId } from '@df/proto'
 import type { PieceServer } from '@df/transfer'
 
+/** Other hosts resume elsewhere at once, so an open transfer is cut soon. */
+const CLOSE_GRACE_MS = 500
+
 const contentPattern = new RegExp(`^${contentPath('([^/?]{1,128})' as TaskId)}$`)
 
 /** The listener that other hosts fetch pieces from: {@link routes.content} and nothing else but a health answer. */
@@ -43,6 +46,6 @@ export class PeerServer {
   }
 
   async stop(): Promise<void> {
-    if (this.#server !== undefined) await closeServer(this.#server)
+    if (this.#server !== undefined) await closeServer(this.#server, CLOSE_GRACE_MS)
   }
 }
