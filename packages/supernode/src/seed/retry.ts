@@ -37,19 +37,12 @@ export async function withRetries<T>(
 
 /** Whether the same request can succeed in a moment. */
 export function isTransient(error: AppError): boolean {
-  switch (error.code) {
-    case 'ORIGIN_UNREACHABLE':
-    case 'ORIGIN_STALLED':
-      return true
-    case 'ORIGIN_RATE_LIMITED':
-    case 'ORIGIN_FAILED': {
-      const status = Number(error.detail['status'] ?? 502)
-      const passing = status >= 500 || status === 429 || status === 408 || status === 425
-      return passing && (retryAfterMs(error) ?? 0) <= MAX_RETRY_AFTER_MS
-    }
-    default:
-      return false
-  }
+  const { code, detail } = error
+  if (code === 'ORIGIN_UNREACHABLE' || code === 'ORIGIN_STALLED') return true
+  if (code !== 'ORIGIN_FAILED' && code !== 'ORIGIN_RATE_LIMITED') return false
+  const status = Number(detail['status'] ?? 502)
+  const passes = status >= 500 || status === 429 || status === 408 || status === 425
+  return passes && (retryAfterMs(error) ?? 0) <= MAX_RETRY_AFTER_MS
 }
 
 /** Retry-After in seconds (RFC 9110 §10.2.3); its date form counts as too long to wait for. */

@@ -1,7 +1,6 @@
 import { type AnonymousTokens, type Challenge, parseChallenges } from '@df/oci'
 import { isAppError, type Source } from '@df/proto'
-import { createOriginClient, type OriginResponse } from '@df/transfer'
-import type { Dispatcher } from 'undici'
+import { createOriginClient, type OriginClientOptions, type OriginResponse } from '@df/transfer'
 
 /** Opens one source again and again, each time at another place. */
 export interface SourceReader {
@@ -12,11 +11,8 @@ export interface SourceReader {
   ): Promise<OriginResponse>
 }
 
-export interface SourceReaderOptions {
-  dispatcher: Dispatcher
+export interface SourceReaderOptions extends Omit<OriginClientOptions, 'authorize'> {
   tokens: AnonymousTokens
-  headersTimeoutMs?: number
-  silenceMs?: number
 }
 
 /** Headers of a caller's request that are about the caller's own exchange, not about its rights. */

@@ -63,7 +63,8 @@ export class HostSession {
     this.#helloTimer = setTimeout(() => {
       this.#refuse('REQUEST_INVALID', `no hello within ${HELLO_WITHIN_MS} ms`)
     }, HELLO_WITHIN_MS)
-    socket.on('message', (data, isBinary) => this.#receive(String(data), isBinary))
+    // Of the default binaryType, so that messages are Buffers.
+    socket.on('message', (data: Buffer, isBinary) => this.#receive(data.toString(), isBinary))
     socket.on('pong', () => this.#heard())
     socket.on('error', (err) => {
       logger.warn({ host: this.#link?.host, err }, 'session broke')

@@ -20,7 +20,7 @@ const BEAT_MS = 500
 const GOODBYE_MS = 500
 
 /** Who hears of sessions. */
-export interface SessionListener {
+interface SessionListener {
   connect(link: HostLink): void
   disconnect(link: HostLink): void
   receive(link: HostLink, message: TaskMessage): void

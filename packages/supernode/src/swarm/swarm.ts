@@ -1,6 +1,6 @@
 import { Bitfield } from '@df/codec'
 import {
-  AppError,
+  type AppError,
   type HostId,
   pieceCount,
   pieceLength,
@@ -293,7 +293,7 @@ export class Swarm {
 
   #refused(sourceKey: string, error: AppError): void {
     this.#refusals.set(sourceKey, { error, untilMs: this.#around.nowMs() + REFUSAL_MS })
-    for (const member of [...this.members.values()]) {
+    for (const member of this.members.values()) {
       if (member.source.key === sourceKey && !isComplete(member, this.#content)) {
         this.#dismiss(member, error)
       }

@@ -22,7 +22,9 @@ export async function bootSupernode(
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'df-supernode-')))
   const { config } = loadConfig(supernodeConfig, {
     argv: [
-      ...['--listen', '127.0.0.1:0', '--data-dir', dataDir, '--allow-origin', '127.0.0.0/8'],
+      '--listen=127.0.0.1:0',
+      `--data-dir=${dataDir}`,
+      '--allow-origin=127.0.0.0/8',
       ...(options.flags ?? []),
     ],
     env: {},

@@ -32,8 +32,8 @@ export class TestHost implements AsyncDisposable {
     this.id = id
     this.#url = url
     this.socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/session`)
-    this.socket.on('message', (data) => {
-      this.received.push(...decodeSupernodeFrame(String(data)))
+    this.socket.on('message', (data: Buffer) => {
+      this.received.push(...decodeSupernodeFrame(data.toString()))
       for (const wake of this.#waiting) wake()
     })
     this.socket.on('close', () => {
