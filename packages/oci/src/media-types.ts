@@ -12,11 +12,3 @@ export const mediaTypes = {
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
   dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
 } as const
-
-/** `Accept` of somebody who takes a manifest or an index in either family. */
-export const acceptManifests: string = [
-  mediaTypes.ociIndex,
-  mediaTypes.ociManifest,
-  mediaTypes.dockerList,
-  mediaTypes.dockerManifest,
-].join(', ')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { redactHeaders, redactUrl } from './redact.ts'
+import { redactUrl } from './redact.ts'
 
 test('a URL is shown without user info, query and fragment', () => {
   expect(redactUrl('https://u:p@host:8443/a/b?X-Sig=s#f')).toBe('https://host:8443/a/b')
@@ -17,20 +17,4 @@ test('no secret of a URL is shown, well formed or not', () => {
       expect(redactUrl(`${start}u:SECRET@${host}/${path}?q=SECRET#SECRET`)).not.toContain('SECRET')
     }),
   )
-})
-
-test('headers are copied with credentials masked and URLs redacted', () => {
-  const headers = {
-    Authorization: 'Bearer t',
-    'set-cookie': ['a=1', 'b=2'],
-    location: 'https://blobs/x?sig=1',
-    accept: '*/*',
-    range: undefined,
-  }
-  expect(redactHeaders(headers)).toEqual({
-    Authorization: '[redacted]',
-    'set-cookie': ['[redacted]', '[redacted]'],
-    location: 'https://blobs/x',
-    accept: '*/*',
-  })
 })
