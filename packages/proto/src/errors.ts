@@ -15,7 +15,7 @@ export interface ErrorInfo {
   /** HTTP status of our own APIs and of `/v2`. */
   status: number
   oci: OciErrorCode
-  /** Exit code of commands; stable, documented in docs/reference/errors.md. */
+  /** Exit code of commands; stable, documented in docs/reference/exit-codes.md. */
   exit: number
   /** Whether the same request can succeed later without anybody changing anything. */
   retryable: boolean
