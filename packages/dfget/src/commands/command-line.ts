@@ -2,6 +2,7 @@ import { nearest } from '@df/kit'
 import { AppError } from '@df/proto'
 import yargs from 'yargs'
 import { cacheFlags, type Flag, getFlags, withCommon } from './flags.ts'
+import { formatHelp } from './help.ts'
 
 /** A command line taken apart; nothing is interpreted yet but the command. */
 export type CommandLine =
@@ -25,7 +26,7 @@ export interface FlagValues {
 const getUsage = `Usage: dfget URL [-O FILE]
        dfget cache ls|rm|verify
 
-Fetches a file through the hosts that have it already, and from its origin when that is the better way.`
+Fetches a file through the hosts that have it already, and from its origin when that is better.`
 
 const cacheUsage = `Usage: dfget cache ls
        dfget cache rm TASK… | --all
@@ -48,8 +49,7 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Command
   refuseUnknown(Object.keys(parsed), flags)
   const values = valuesOf(parsed)
   if (values.has('help')) {
-    const help = parser.usage(isCache ? cacheUsage : getUsage).epilogue(epilogue)
-    return { command: 'help', text: `${await help.getHelp()}\n` }
+    return { command: 'help', text: formatHelp(isCache ? cacheUsage : getUsage, flags, epilogue) }
   }
   if (values.has('version')) return { command: 'version' }
   return { command: isCache ? 'cache' : 'get', operands: parsed._.map(String), values }
@@ -57,7 +57,6 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Command
 
 function createParser(flags: readonly Flag[], argv: readonly string[]) {
   const parser = yargs([...argv])
-    .scriptName('dfget')
     .parserConfiguration({
       'boolean-negation': false,
       'camel-case-expansion': false,
@@ -70,24 +69,13 @@ function createParser(flags: readonly Flag[], argv: readonly string[]) {
     .help(false)
     .version(false)
     .exitProcess(false)
-    .wrap(100)
     .fail((message: string | null, error: Error | undefined) => {
-      throw (
-        error ??
-        usage(
-          (message ?? 'it cannot be read').replace(
-            /^Not enough arguments following: (.*)$/,
-            '--$1 needs a value',
-          ),
-        )
-      )
+      throw usage(unreadable(message ?? error?.message))
     })
   for (const flag of flags) {
     parser.option(flag.name, {
       ...(flag.short === undefined ? {} : { alias: flag.short }),
       ...(flag.value === undefined ? { boolean: true } : { string: true, requiresArg: true }),
-      describe: flag.value === undefined ? flag.help : `${flag.value}: ${flag.help}`,
-      group: flag.group,
     })
   }
   return parser
@@ -95,9 +83,10 @@ function createParser(flags: readonly Flag[], argv: readonly string[]) {
 
 function refuseUnknown(given: readonly string[], flags: readonly Flag[]): void {
   const names = flags.map(({ name }) => name)
+  const shorts = flags.flatMap(({ short }) => short ?? [])
   const unknown = given.find((name) => name !== '_' && name !== '$0' && !names.includes(name))
   if (unknown === undefined) return
-  const similar = nearest(unknown, names)
+  const similar = nearest(unknown, unknown.length === 1 ? shorts : names)
   throw usage(
     `unknown flag ${dashed(unknown)}`,
     similar === undefined ? undefined : `did you mean ${dashed(similar)}?`,
@@ -114,6 +103,12 @@ function valuesOf(parsed: Readonly<Record<string, unknown>>): FlagValues {
     text: (name) => texts(name).at(-1),
     texts,
   }
+}
+
+/** What yargs says, in our words. */
+function unreadable(message = 'the command line cannot be read'): string {
+  const flag = /^Not enough arguments following: (.+)$/.exec(message)?.[1]
+  return flag === undefined ? message : `${dashed(flag)} needs a value`
 }
 
 function dashed(name: string): string {
