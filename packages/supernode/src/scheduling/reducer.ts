@@ -67,20 +67,20 @@ function join(turn: Turn, { host, task: id, have }: EventOf<'join'>): void {
   const task = turn.state.tasks.get(id) ?? createTask(id)
   turn.state.tasks.set(id, task)
   const member = task.members.get(host)
-  if (member === undefined) {
-    const joined = createMember(host, have, !task.banned.has(host))
-    task.members.set(host, joined)
-    task.pending.add(joined)
-    const tasks = turn.state.hosts.get(host) ?? new Set()
-    turn.state.hosts.set(host, tasks.add(task))
-  } else {
+  if (member !== undefined) {
     member.sent = undefined
     task.stale.add(member)
     advance(task, member, have)
+    announcePlans(turn, task)
+    return
   }
+  const joined = createMember(host, have, !task.banned.has(host))
+  task.members.set(host, joined)
+  task.pending.add(joined)
+  const tasks = turn.state.hosts.get(host) ?? new Set()
+  turn.state.hosts.set(host, tasks.add(task))
   if (task.content === undefined) return
-  if (task.pending.size === 0) announcePlans(turn, task)
-  else if (turn.now >= task.gatherUntil) placePending(turn, task)
+  if (turn.now >= task.gatherUntil) placePending(turn, task)
   else scheduleTick(turn, task, task.gatherUntil)
 }
 
