@@ -15,7 +15,7 @@ import { Agent, type Dispatcher } from 'undici'
 import { watchSilence } from './silence.ts'
 
 /** A parent that sends neither headers nor a byte for this long counts as lost. */
-export const PARENT_SILENCE_MS = 2000
+const PARENT_SILENCE_MS = 2000
 
 export interface PieceRequest {
   parent: PeerRef

@@ -22,7 +22,7 @@ import { writeBody } from './response-writer.ts'
 import { SendQueue } from './send-queue.ts'
 
 /** How long a request for a piece on its way is held before it is answered 503 PIECE_NOT_YET. */
-export const HOLD_MS = 1000
+const HOLD_MS = 1000
 
 export interface PieceServerOptions {
   content: ContentSource
