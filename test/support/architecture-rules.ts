@@ -122,7 +122,7 @@ function resolveRelative(module: SourceModule, specifier: string): string {
 }
 
 function isTest(path: string): boolean {
-  return path.endsWith('.test.ts')
+  return path.endsWith('.test.ts') || /\/test-support(\/|\.ts$)/.test(path)
 }
 
 function isPure(path: string): boolean {

@@ -29,7 +29,7 @@ export interface ComposeTools {
 }
 
 /** A dfdaemon, put together but not started. @throws AppError CONFIG_INVALID, STORAGE_FAILED */
-export async function compose(
+export async function composeDaemon(
   config: DaemonConfig,
   { logger, version }: ComposeTools,
 ): Promise<Composition<DaemonConfig>> {
@@ -62,7 +62,7 @@ export async function compose(
     logger,
     onReceived: daemonMetrics.countReceived,
     onSent: daemonMetrics.countUploaded,
-    onError: daemonMetrics.countError,
+    onError: (code) => daemonMetrics.countError('engine', code),
   })
   const server = createDaemonServer({
     engine,

@@ -1,7 +1,7 @@
 import { enumerateRoutes } from '@df/kit'
 import { headers, routes } from '@df/proto'
 import { describe, expect, it } from 'vitest'
-import { bytesOf, startMirror } from '../test/mirror.ts'
+import { bytesOf, startMirror } from './test-support/mirror.ts'
 
 describe('every route', () => {
   it('has an access rule, and these are all', async () => {
@@ -75,7 +75,7 @@ describe('what is looked at', () => {
       'dfdaemon_received_bytes_total{source="direct"} 234',
       'dfdaemon_rights_total{outcome="asked"} 1',
       'dfdaemon_rights_total{outcome="remembered"} 1',
-      'dfdaemon_errors_total{code="STORAGE_FAILED"} 1',
+      'dfdaemon_errors_total{part="engine",code="STORAGE_FAILED"} 1',
       'dfdaemon_first_byte_seconds_count{kind="blob"} 2',
       'dfdaemon_sessions 1',
     ]) {

@@ -1,1 +1,2 @@
-export {}
+export { composeDaemon } from './compose.ts'
+export { type DaemonConfig, daemonConfig } from './config.ts'

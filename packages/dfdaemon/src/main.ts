@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { runProgram } from '@df/kit'
-import { compose } from './compose.ts'
+import { composeDaemon } from './compose.ts'
 import { daemonConfig } from './config.ts'
 
 const { version } = JSON.parse(
@@ -13,5 +13,5 @@ process.exitCode = await runProgram({
   definition: daemonConfig,
   argv: process.argv.slice(2),
   env: process.env,
-  compose: (config, { logger }) => compose(config, { logger, version }),
+  compose: (config, { logger }) => composeDaemon(config, { logger, version }),
 })

@@ -2,7 +2,7 @@ import type { Metrics } from '@df/kit'
 import type { BytesBySource, ErrorCode } from '@df/proto'
 
 /** What a finished request of the registry API is counted with. */
-export interface FinishedPull {
+interface FinishedPull {
   kind: string
   status: number
   bytesSent: number
@@ -10,7 +10,7 @@ export interface FinishedPull {
 }
 
 /** How a caller's right to a blob was found. */
-export type RightOutcome = 'remembered' | 'asked' | 'refused'
+type RightOutcome = 'remembered' | 'asked' | 'refused'
 
 /** All that dfdaemon counts of itself. */
 export interface DaemonMetrics {
@@ -19,7 +19,7 @@ export interface DaemonMetrics {
   /** Bytes of content that arrived; `direct` is the registry past the engine. */
   countReceived(source: keyof BytesBySource | 'direct', bytes: number): void
   countUploaded(bytes: number): void
-  countError(code: ErrorCode): void
+  countError(part: 'engine' | 'mirror', code: ErrorCode): void
 }
 
 export function createDaemonMetrics(
@@ -44,7 +44,10 @@ export function createDaemonMetrics(
   )
   const pulls = metrics.counter('pulls_total', 'Requests of the registry API', ['kind', 'status'])
   const rights = metrics.counter('rights_total', 'How rights to blobs were found', ['outcome'])
-  const errors = metrics.counter('errors_total', 'Failures, by error code', ['code'])
+  const errors = metrics.counter('errors_total', 'Failures, by part and error code', [
+    'part',
+    'code',
+  ])
   metrics.gauge('sessions', 'SuperNodes with a session that is up', [], () => {
     return engine()
       .sessions()
@@ -63,6 +66,6 @@ export function createDaemonMetrics(
       if (source === 'origin' || source === 'direct') registryBytes.inc(bytes)
     },
     countUploaded: (bytes) => uploadedBytes.inc(bytes),
-    countError: (code) => errors.inc({ code }),
+    countError: (part, code) => errors.inc({ part, code }),
   }
 }

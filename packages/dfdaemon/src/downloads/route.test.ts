@@ -1,6 +1,6 @@
 import { AppError, canonicalUrl, type DownloadRequest, headers } from '@df/proto'
 import { describe, expect, it } from 'vitest'
-import { bytesOf, sha256, startMirror, type TestMirror } from '../../test/mirror.ts'
+import { bytesOf, sha256, startMirror, type TestMirror } from '../test-support/mirror.ts'
 
 const url = 'https://files.test/a?sig=1&x=2'
 const content = bytesOf('download', 200_000)

@@ -2,7 +2,7 @@ import { get, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '@df/proto'
 import { describe, expect, it } from 'vitest'
-import { bytesOf, type MirrorOptions, sha256, startMirror } from '../../test/mirror.ts'
+import { bytesOf, type MirrorOptions, sha256, startMirror } from '../test-support/mirror.ts'
 
 const content = bytesOf('blob', 300_000)
 const digest = sha256(content)

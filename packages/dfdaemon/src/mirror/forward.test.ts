@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { listen } from '@df/kit'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { bytesOf, sha256, startMirror, type TestMirror } from '../../test/mirror.ts'
+import { bytesOf, sha256, startMirror, type TestMirror } from '../test-support/mirror.ts'
 
 const mediaType = 'application/vnd.oci.image.manifest.v1+json'
 const blob = bytesOf('layer', 1000)

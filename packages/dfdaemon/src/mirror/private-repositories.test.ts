@@ -1,6 +1,6 @@
 import { bytesSource } from '@df/testkit'
 import { describe, expect, it } from 'vitest'
-import { basic, bytesOf, type MirrorOptions, sha256, startMirror } from '../../test/mirror.ts'
+import { basic, bytesOf, type MirrorOptions, sha256, startMirror } from '../test-support/mirror.ts'
 
 const content = bytesOf('private', 50_000)
 const digest = sha256(content)

@@ -1,6 +1,6 @@
 import { bytesSource, startRegistry, type TestRegistry } from '@df/testkit'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { bytesOf, type MirrorOptions, sha256, startMirror } from '../../test/mirror.ts'
+import { bytesOf, type MirrorOptions, sha256, startMirror } from '../test-support/mirror.ts'
 
 const mediaType = 'application/vnd.oci.image.manifest.v1+json'
 const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType }))

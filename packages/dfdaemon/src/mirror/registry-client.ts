@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici'
 import { endToEnd, fieldValue, type HeaderFields, withoutCredentials } from './headers.ts'
 import type { Upstream } from './upstreams.ts'
 
-export interface RegistryQuestion {
+interface RegistryQuestion {
   upstream: Upstream
   method: 'GET' | 'HEAD'
   /** Path and query below the upstream's base, from `/v2/` on. */

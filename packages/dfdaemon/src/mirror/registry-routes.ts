@@ -35,9 +35,8 @@ export function registerRegistryRoutes(
   const services: BlobServices = {
     ...options,
     onRescue({ what }, reason, at) {
-      options.metrics.countError(reason.code)
       logger.warn(
-        { repository: what.repository, digest: what.digest, code: reason.code, err: reason, at },
+        { repository: what.repository, digest: what.digest, at, ...reasonOf(reason) },
         'the engine failed, reading from the registry',
       )
     },
@@ -71,7 +70,7 @@ export function registerRegistryRoutes(
     const { status = 0, bytesSent, firstByteMs } = exchange
     const kind = pull?.what.kind ?? 'unknown'
     options.metrics.countPull({ kind, status, bytesSent, firstByteMs })
-    if (failure !== undefined) options.metrics.countError(failure.code)
+    if (failure !== undefined) options.metrics.countError('mirror', failure.code)
     const line = {
       method: exchange.request.method,
       kind,
@@ -81,10 +80,10 @@ export function registerRegistryRoutes(
       bytes: bytesSent,
       durationMs: Math.round(exchange.elapsedMs()),
       ...(firstByteMs === undefined ? {} : { firstByteMs: Math.round(firstByteMs) }),
-      ...(failure === undefined ? {} : { code: failure.code, err: failure }),
+      ...(failure === undefined ? {} : reasonOf(failure)),
     }
-    if (isAppError(failure, 'INTERNAL')) logger.error(line, 'pull failed')
-    else logger.info(line, 'pull answered')
+    logger.info(line, 'pull answered')
+    if (isAppError(failure, 'INTERNAL')) logger.error({ err: failure }, 'unforeseen error')
   }
 
   for (const url of ['/v2/', '/v2/*']) {
@@ -127,6 +126,10 @@ function readPull(exchange: Exchange, upstreams: Upstreams): Pull {
 
 function isBlobPull(pull: Pull): pull is BlobPull {
   return pull.what.kind === 'blob'
+}
+
+function reasonOf(error: AppError): { code: string; reason: string } {
+  return { code: error.code, reason: error.message }
 }
 
 /** What a request that failed before anything was sent is answered with. */

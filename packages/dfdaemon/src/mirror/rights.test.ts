@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sha256 } from '../../test/mirror.ts'
+import { sha256 } from '../test-support/mirror.ts'
 import { Rights } from './rights.ts'
 
 const one = sha256(Buffer.from('one'))

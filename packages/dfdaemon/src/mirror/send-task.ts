@@ -51,6 +51,7 @@ async function* rescuedBytes(
   } catch (error) {
     signal.throwIfAborted()
     failure = toAppError(error)
+    services.metrics.countError('engine', failure.code)
   }
   const budgetMs = directBudgetMs(pull)
   const isPastRescue = isAppError(failure, 'CONTENT_DIGEST_MISMATCH') && at > start

@@ -1,7 +1,7 @@
 import { isAppError } from '@df/proto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { startMirror } from '../../test/mirror.ts'
+import { startMirror } from '../test-support/mirror.ts'
 import { Upstreams } from './upstreams.ts'
 
 const upstreams = new Upstreams({

@@ -4,12 +4,12 @@ import { type Digest, parseDigest } from '@df/proto'
 import { bytesSource, type RegistryOptions, startRegistry, type TestRegistry } from '@df/testkit'
 import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
-import { createDaemonServer } from '../src/http-server.ts'
-import { createDaemonMetrics } from '../src/metrics.ts'
-import { createRegistryClient } from '../src/mirror/registry-client.ts'
-import { Rights } from '../src/mirror/rights.ts'
-import { createUpstreamDispatcher } from '../src/mirror/upstream-dispatcher.ts'
-import { Upstreams } from '../src/mirror/upstreams.ts'
+import { createDaemonServer } from '../http-server.ts'
+import { createDaemonMetrics } from '../metrics.ts'
+import { createRegistryClient } from '../mirror/registry-client.ts'
+import { Rights } from '../mirror/rights.ts'
+import { createUpstreamDispatcher } from '../mirror/upstream-dispatcher.ts'
+import { Upstreams } from '../mirror/upstreams.ts'
 import { ask, type ClientAnswer, type ClientRequest } from './client.ts'
 import { FakeEngine } from './fake-engine.ts'
 
@@ -38,6 +38,7 @@ export interface TestMirror {
   metrics(): Promise<string>
   /** A request to the mirror. */
   ask(path: string, request?: ClientRequest): Promise<ClientAnswer>
+  askAt(base: string, path: string, request?: ClientRequest): Promise<ClientAnswer>
   /** Puts a blob into the registry and into the engine. */
   addBlob(repository: string, content: Buffer): Promise<Digest>
 }
@@ -91,6 +92,7 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
     log: () => lines,
     metrics: () => metrics.text(),
     ask: (path, request) => ask(url, path, request),
+    askAt: ask,
     async addBlob(repository, content) {
       const digest = await registry.content.addBlob(repository, bytesSource(content))
       engine.put({ kind: 'blob', digest }, content)
