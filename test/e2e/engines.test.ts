@@ -1,5 +1,6 @@
 import { type Image, sampleImages, startRegistry, type TestRegistry } from '@df/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { contentBytesSent } from '../support/content-bytes.ts'
 import { type DockerHub, startDockerHub } from '../support/docker-hub.ts'
 import {
   containerdClient,
@@ -70,7 +71,7 @@ describe('an image of several layers, through dfdaemon and the SuperNode', () =>
 
   it('the registry sent each blob once, and nobody went past the mirror', () => {
     for (const { digest, source } of image.blobs)
-      expect(registry.blobBytesSent(digest), digest).toBe(source.sizeBytes)
+      expect(contentBytesSent(registry, digest), digest).toBe(source.sizeBytes)
     expect(hub.server.log.entries).toEqual([])
   })
 })

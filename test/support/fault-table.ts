@@ -17,6 +17,9 @@ export type ClientName = 'docker' | 'containerd' | 'podman' | 'skopeo'
 /** Neither falls back for a single blob: what the mirror cannot have, they cannot. */
 const wholePullClients = ['podman', 'skopeo'] as const
 
+/** Nor does containerd, once it holds a wrong byte. */
+const keepersOfWrongBytes = [...wholePullClients, 'containerd'] as const
+
 const truncateAt = 300_000
 
 /** The faults that real clients were watched under, each against manifests or the layer of one image. */
@@ -49,8 +52,8 @@ export const registryFaults: readonly RegistryFault[] = [
   blob('blob cut short always', { truncateAt }, wholePullClients),
   blob('blob stalls', { stallAt: truncateAt }, wholePullClients),
   blob('blob reset once', { reset: true, times: 1 }),
-  blob('blob corrupt once', { corruptAt: truncateAt, times: 1 }, wholePullClients),
-  blob('blob corrupt always', { corruptAt: truncateAt }, wholePullClients),
+  blob('blob corrupt once', { corruptAt: truncateAt, times: 1 }, keepersOfWrongBytes),
+  blob('blob corrupt always', { corruptAt: truncateAt }, keepersOfWrongBytes),
 ]
 
 function manifest(name: string, fault: Omit<FaultRule, 'match'>): RegistryFault {
