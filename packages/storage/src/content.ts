@@ -20,7 +20,7 @@ import { wrongPieces } from './recheck.ts'
 import { type ContentRecord, newContentRecord } from './records.ts'
 import { SavedRecord } from './saved-record.ts'
 import type { Evictable, Space } from './space.ts'
-import { isNoSpace, misuse, storageError } from './storage-error.ts'
+import { misuse, storageError } from './storage-error.ts'
 
 /** The time of last use is recorded this exactly; it decides only what is evicted first. */
 const LAST_USED_GRAIN_MS = 60_000
@@ -200,7 +200,7 @@ export class Content implements Evictable {
   /** A dropped content has no proofs any more: it is not for others. */
   proof(index: PieceIndex): Uint8Array | undefined {
     if (!this.#pieces.has(index) || this.#dropped) return undefined
-    return this.#context.db.piece(this.meta.task, index)?.proof
+    return this.#context.db.piece(this.meta, index)?.proof
   }
 
   async read(start: number, end: number): Promise<Buffer> {
@@ -294,7 +294,7 @@ export class Content implements Evictable {
           file,
           geometry,
           indexes: this.#pieces.indexes(),
-          sha256Of: (index) => db.piece(task, index)?.sha256,
+          sha256Of: (index) => db.piece(this.meta, index)?.sha256,
           mayGoOn: () => !this.#closing,
         }),
       )
@@ -319,15 +319,14 @@ export class Content implements Evictable {
     data: Uint8Array,
     record: PieceRecord,
   ): Promise<void> {
-    const { task } = this.meta
     const { space, db } = this.#context
     space.take(data.length)
     try {
       const target =
         this.#saved.value.linkedOutMtimeNs === null ? file : await this.#linkOut.ownFile(file)
-      await this.#retryWhenFull(data.length, () => target.write(data, this.#pieces.offsetOf(index)))
-      await this.#retryWhenFull(data.length, async () => {
-        if (!this.#dropped) await db.commit([putPiece(task, index, record)])
+      await space.retryWhenFull(data.length, () => target.write(data, this.#pieces.offsetOf(index)))
+      await space.retryWhenFull(data.length, async () => {
+        if (!this.#dropped) await db.commit([putPiece(this.meta, index, record)])
       })
     } catch (error) {
       space.giveBack(data.length)
@@ -342,15 +341,6 @@ export class Content implements Evictable {
     const gone = this.#pieces.takeOut(indexes)
     this.#context.space.giveBack(this.#pieces.bytesOf(gone))
     return gone.map((index) => deletePiece(this.meta.task, index))
-  }
-
-  async #retryWhenFull(bytes: number, work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      if (!isNoSpace(error) || !(await this.#context.space.relieve(bytes))) throw error
-      await work()
-    }
   }
 
   #tell(index: PieceIndex): void {

@@ -8,7 +8,7 @@ import { isDatabaseDamage, MetaDb } from './meta-db.ts'
 import { MAX_PIECES } from './records.ts'
 import { Space } from './space.ts'
 import { recoverContents } from './startup.ts'
-import { isNoSpace, misuse, storageError } from './storage-error.ts'
+import { misuse, storageError } from './storage-error.ts'
 
 export interface ContentStoreOptions {
   /** Everything the store writes lies below. Made when absent. */
@@ -63,7 +63,9 @@ class DirectoryStore implements ContentStore {
     try {
       await context.db.close(lastOps.flat())
     } catch (error) {
-      throw storageError(error, 'closing the store')
+      const message =
+        'the end was not recorded: pieces will be hashed again before they are trusted'
+      this.#options.logger?.warn({ err: error }, message)
     } finally {
       this.#letGo()
     }
@@ -77,17 +79,13 @@ class DirectoryStore implements ContentStore {
   async create(meta: ContentMeta): Promise<StoredContent> {
     const { space } = this.#started()
     if (pieceCount(meta.geometry) > MAX_PIECES) throw misuse('the content has too many pieces')
-    let relieved = false
-    for (;;) {
-      try {
-        const lease = await this.#leasePresentOrNew(meta)
+    try {
+      for (;;) {
+        const lease = await space.retryWhenFull(1, () => this.#leasePresentOrNew(meta))
         if (lease !== undefined) return lease
-      } catch (error) {
-        if (relieved || !isNoSpace(error) || !(await space.relieve(1))) {
-          throw storageError(error, 'creating a content')
-        }
-        relieved = true
       }
+    } catch (error) {
+      throw storageError(error, 'creating a content')
     }
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { AppError, type PieceIndex, type TaskId } from '@df/proto'
 import { Level } from 'level'
-import type { PieceRecord } from './content-store.ts'
+import type { ContentMeta, PieceRecord } from './content-store.ts'
 import { directoryInUse } from './directory-claim.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Layout } from './layout.ts'
@@ -36,9 +36,9 @@ export function deleteContent(task: string): MetaOp {
   return { table: 'contents', key: task, value: undefined }
 }
 
-export function putPiece(task: TaskId, index: PieceIndex, record: PieceRecord): MetaOp {
-  const key = pieceKey(task, index)
-  return { table: 'pieces', key, value: encodePieceRecord(key, record) }
+export function putPiece(content: ContentMeta, index: PieceIndex, record: PieceRecord): MetaOp {
+  const key = pieceKey(content.task, index)
+  return { table: 'pieces', key, value: encodePieceRecord(content, key, record) }
 }
 
 export function deletePiece(task: TaskId, index: PieceIndex): MetaOp {
@@ -98,11 +98,11 @@ export class MetaDb {
   }
 
   /** The record of a piece whose commit has ended; undefined when it is absent or cannot be read. */
-  piece(task: TaskId, index: PieceIndex): PieceRecord | undefined {
-    const key = pieceKey(task, index)
+  piece(content: ContentMeta, index: PieceIndex): PieceRecord | undefined {
+    const key = pieceKey(content.task, index)
     try {
       const value = this.#tables.pieces.getSync(key)
-      return value === undefined ? undefined : decodePieceRecord(key, value)
+      return value === undefined ? undefined : decodePieceRecord(content, key, value)
     } catch {
       return undefined
     }
@@ -117,19 +117,17 @@ export class MetaDb {
   }
 
   /**
-   * Writes the last changes and closes. The end counts as clean only when no write failed before, as a
-   * failed one may be a deletion whose record is still there.
+   * Writes the last changes and closes. When a write failed before, the end does not count as clean: what
+   * failed may be a deletion, and the record is still there.
    */
   async close(lastOps: readonly MetaOp[]): Promise<void> {
     this.#closed = true
     await this.#queue.flushed()
     try {
-      if (this.#broken) await this.#reopen()
+      if (this.#writeFailed) throw new Error('a write failed earlier')
       const boot = bootId()
-      const clean = boot !== undefined && !this.#writeFailed
-      const mark: MetaOp[] = clean
-        ? [{ table: 'state', key: 'clean', value: Buffer.from(boot) }]
-        : []
+      const mark: MetaOp[] =
+        boot === undefined ? [] : [{ table: 'state', key: 'clean', value: Buffer.from(boot) }]
       await this.#level.batch(this.#batch([...lastOps, ...mark]), { sync: true })
     } finally {
       await this.#level.close()

@@ -12,6 +12,7 @@ import {
 } from './records.ts'
 import { sample, taskOf } from './test-support/samples.ts'
 
+const owner = sample('owner').meta
 const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const proof = fc.uint8Array({ minLength: 1, maxLength: 300 })
 const index = fc.integer({ min: 0, max: 2 ** 24 })
@@ -56,10 +57,24 @@ test('a piece record is read back as written', () => {
   fc.assert(
     fc.property(sha256, fc.option(proof, { nil: undefined }), (hash, own) => {
       const written = { sha256: hash, ...(own === undefined ? {} : { proof: own }) }
-      const read = decodePieceRecord('key', encodePieceRecord('key', written))
+      const read = decodePieceRecord(owner, 'key', encodePieceRecord(owner, 'key', written))
       expect(read?.sha256).toEqual(Buffer.from(hash))
       expect(read?.proof).toEqual(own === undefined ? undefined : Buffer.from(own))
     }),
+  )
+})
+
+test('a piece record of another generation or geometry is none', () => {
+  const { geometry } = owner
+  const written = encodePieceRecord(owner, 'key', { sha256: Buffer.alloc(32) })
+  const others = [
+    { ...owner, generation: 'other' },
+    { ...owner, geometry: { ...geometry, contentLength: geometry.contentLength + 1 } },
+    { ...owner, geometry: { ...geometry, pieceSize: geometry.pieceSize * 2 } },
+    { ...owner, geometry: { ...geometry, stripes: geometry.stripes + 1 } },
+  ]
+  expect(others.map((other) => decodePieceRecord(other, 'key', written))).toEqual(
+    others.map(() => undefined),
   )
 })
 
@@ -81,7 +96,11 @@ test('a record that is cut, changed or under another key is none', () => {
       (content, hash, at, flip) => {
         const cases: [string, Buffer, (key: string, value: Buffer) => unknown][] = [
           [content.task, encodeContentRecord(content), decodeContentRecord],
-          ['key', encodePieceRecord('key', { sha256: hash }), decodePieceRecord],
+          [
+            'key',
+            encodePieceRecord(owner, 'key', { sha256: hash }),
+            (key, value) => decodePieceRecord(owner, key, value),
+          ],
         ]
         for (const [key, value, decode] of cases) {
           const changed = Buffer.from(value)
@@ -98,8 +117,9 @@ test('a record that is cut, changed or under another key is none', () => {
 test('any bytes are a record or none', () => {
   fc.assert(
     fc.property(fc.string(), fc.uint8Array({ maxLength: 200 }), (key, bytes) => {
-      decodePieceRecord(key, Buffer.from(bytes))
-      decodeContentRecord(key, Buffer.from(bytes))
+      // A chance match of the CRC-32 is possible, so only that nothing is thrown is certain.
+      expect(() => decodePieceRecord(owner, key, Buffer.from(bytes))).not.toThrow()
+      expect(() => decodeContentRecord(key, Buffer.from(bytes))).not.toThrow()
     }),
   )
 })

@@ -75,18 +75,30 @@ export function parsePieceKey(key: string): { task: string; index: PieceIndex } 
   return { task, index: Number.parseInt(index, 16) }
 }
 
+/** What a piece record is bound to: under another content of the same task it counts as corrupt. */
+export type PieceOwner = Pick<ContentMeta, 'generation' | 'geometry'>
+
 /** 32 bytes sha256, then the proof when there is one. */
-export function encodePieceRecord(key: string, record: PieceRecord): Buffer {
-  return seal(key, Buffer.concat([record.sha256, record.proof ?? new Uint8Array()]))
+export function encodePieceRecord(owner: PieceOwner, key: string, record: PieceRecord): Buffer {
+  const body = Buffer.concat([record.sha256, record.proof ?? new Uint8Array()])
+  return seal(boundTo(owner, key), body)
 }
 
-/** Undefined when the record is torn or corrupt. */
-export function decodePieceRecord(key: string, value: Buffer): PieceRecord | undefined {
-  const body = unseal(key, value)
+/** Undefined when the record is torn, corrupt, or of another content. */
+export function decodePieceRecord(
+  owner: PieceOwner,
+  key: string,
+  value: Buffer,
+): PieceRecord | undefined {
+  const body = unseal(boundTo(owner, key), value)
   if (body === undefined || body.length < SHA256_BYTES) return undefined
   const sha256 = body.subarray(0, SHA256_BYTES)
   const proof = body.subarray(SHA256_BYTES)
   return proof.length === 0 ? { sha256 } : { sha256, proof }
+}
+
+function boundTo({ generation, geometry }: PieceOwner, key: string): string {
+  return `${key} ${geometry.contentLength} ${geometry.pieceSize} ${geometry.stripes} ${generation}`
 }
 
 export function encodeContentRecord(record: ContentRecord): Buffer {
@@ -102,18 +114,18 @@ export function decodeContentRecord(key: string, value: Buffer): ContentRecord |
   return pieceCount(record.geometry) <= MAX_PIECES ? record : undefined
 }
 
-/** Puts the CRC-32 of key and body in front, so that a damaged or misplaced value is noticed. */
-function seal(key: string, body: Buffer): Buffer {
+/** Puts the CRC-32 of `place` and body in front, so that a damaged or misplaced value is noticed. */
+function seal(place: string, body: Buffer): Buffer {
   const sealed = Buffer.alloc(CRC_BYTES + body.length)
-  sealed.writeUInt32BE(crc32(body, crc32(key)))
+  sealed.writeUInt32BE(crc32(body, crc32(place)))
   body.copy(sealed, CRC_BYTES)
   return sealed
 }
 
-function unseal(key: string, sealed: Buffer): Buffer | undefined {
+function unseal(place: string, sealed: Buffer): Buffer | undefined {
   if (sealed.length < CRC_BYTES) return undefined
   const body = sealed.subarray(CRC_BYTES)
-  return sealed.readUInt32BE() === crc32(body, crc32(key)) ? body : undefined
+  return sealed.readUInt32BE() === crc32(body, crc32(place)) ? body : undefined
 }
 
 function parseJson(text: string): unknown {

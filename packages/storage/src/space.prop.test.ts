@@ -78,18 +78,40 @@ test('room is made from the oldest idle contents, no more than needed, and never
   )
 })
 
-test('a full disk is relieved by what is asked for, from idle contents only', async () => {
+test('on a full disk, work is tried again until it fits or nothing idle is left', async () => {
   await fc.assert(
     fc.asyncProperty(situation, async ({ contents, quotaBytes, neededBytes }) => {
-      const { space, evicted } = spaceOf(contents, { quotaBytes, highWater: 1, lowWater: 0.9 })
-      const idleBytes = contents
-        .filter(({ idle }) => idle)
-        .reduce((sum, { storedBytes }) => sum + storedBytes, 0)
-      const isRelieved = await space.relieve(neededBytes)
-      const freedBytes = evicted.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+      const { space, evicted, present } = spaceOf(contents, {
+        quotaBytes,
+        highWater: 1,
+        lowWater: 0.9,
+      })
+      const diskBytes = space.takenBytes
+      const works = Array.from({ length: 3 }, () =>
+        space.retryWhenFull(neededBytes, () => {
+          if (space.takenBytes + neededBytes > diskBytes) {
+            return Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }))
+          }
+          space.found(neededBytes)
+          return Promise.resolve()
+        }),
+      )
+      const outcomes = await Promise.allSettled(works)
+      const isRefused = outcomes.some(({ status }) => status === 'rejected')
+      const isIdleLeft = [...present].some(({ idle }) => idle)
       expect(evicted.every(({ idle }) => idle)).toBe(true)
-      expect(freedBytes).toBeGreaterThanOrEqual(Math.min(neededBytes, idleBytes))
-      expect(isRelieved).toBe(freedBytes > 0)
+      expect(isRefused && isIdleLeft).toBe(false)
     }),
   )
+})
+
+test('what fails for another reason is not tried again', async () => {
+  const { space, evicted } = spaceOf([{ storedBytes: 1, lastUsedAtMs: 0, idle: true }], {
+    quotaBytes: 10,
+    highWater: 1,
+    lowWater: 0.9,
+  })
+  const broken = () => Promise.reject(new Error('broken'))
+  await expect(space.retryWhenFull(1, broken)).rejects.toThrow('broken')
+  expect(evicted).toEqual([])
 })

@@ -1,4 +1,5 @@
 import { AppError } from '@df/proto'
+import { isNoSpace } from './storage-error.ts'
 
 /** What the quota needs to know of a content. */
 export interface Evictable {
@@ -26,6 +27,8 @@ export interface SpaceOptions<C extends Evictable> {
 export class Space<C extends Evictable> {
   readonly #options: SpaceOptions<C>
   #takenBytes = 0
+  #reliefs = 0
+  #relieving: Promise<boolean> | undefined
 
   constructor(options: SpaceOptions<C>) {
     this.#options = options
@@ -69,10 +72,32 @@ export class Space<C extends Evictable> {
   }
 
   /**
-   * The disk itself is full: evicts the share that a pass of the quota evicts, and at least `bytes`.
-   * False when nothing could be evicted.
+   * Runs `work`, which writes about `bytes`. While the disk itself is full, idle contents are evicted and it
+   * is run again; once none is left its error stands.
    */
-  async relieve(bytes: number): Promise<boolean> {
+  async retryWhenFull<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const reliefs = this.#reliefs
+      try {
+        return await work()
+      } catch (error) {
+        if (!isNoSpace(error)) throw error
+        // Others may have made room since this one began.
+        if (reliefs === this.#reliefs && !(await this.#relieveOnce(bytes))) throw error
+      }
+    }
+  }
+
+  /** Those who find the disk full at the same time share one pass. */
+  #relieveOnce(bytes: number): Promise<boolean> {
+    this.#relieving ??= this.#relieve(bytes).finally(() => {
+      this.#relieving = undefined
+    })
+    return this.#relieving
+  }
+
+  /** Evicts the share that a pass of the quota evicts, and at least `bytes`. False when nothing was evicted. */
+  async #relieve(bytes: number): Promise<boolean> {
     const goal = Math.max(bytes, this.#takenBytes * (1 - this.#options.lowWater))
     const evictions: Promise<void>[] = []
     let freedBytes = 0
@@ -82,7 +107,8 @@ export class Space<C extends Evictable> {
       evictions.push(this.#options.evict(content))
     }
     await Promise.all(evictions)
-    return freedBytes > 0
+    this.#reliefs++
+    return evictions.length > 0
   }
 
   #idleOldestFirst(): C[] {

@@ -1,7 +1,7 @@
 import { unlinkSync } from 'node:fs'
 import { Bitfield } from '@df/codec'
 import type { Logger } from '@df/kit'
-import { type PieceIndex, pieceCount } from '@df/proto'
+import { pieceCount } from '@df/proto'
 import type { Layout } from './layout.ts'
 import type { MetaDb, MetaOp } from './meta-db.ts'
 import {
@@ -71,20 +71,13 @@ async function readPieceRecords(
 ): Promise<void> {
   for await (const entries of db.pieces()) {
     for (const [key, value] of entries) {
-      const have = bitfieldFor(key, found)
-      const right = have !== undefined && decodePieceRecord(key, value) !== undefined
-      if (right && have.bits.add(have.index)) continue
+      const piece = parsePieceKey(key)
+      const content = piece === undefined ? undefined : found.get(piece.task)
+      if (piece !== undefined && content !== undefined) {
+        const isRight = decodePieceRecord(content.record, key, value) !== undefined
+        if (isRight && content.have.add(piece.index)) continue
+      }
       deletions.push({ table: 'pieces', key, value: undefined })
     }
   }
-}
-
-function bitfieldFor(
-  key: string,
-  found: ReadonlyMap<string, FoundContent>,
-): { bits: Bitfield; index: PieceIndex } | undefined {
-  const piece = parsePieceKey(key)
-  const content = piece === undefined ? undefined : found.get(piece.task)
-  if (piece === undefined || content === undefined) return undefined
-  return { bits: content.have, index: piece.index }
 }

@@ -60,10 +60,11 @@ export function sha256(data: Uint8Array): Buffer {
   return createHash('sha256').update(data).digest()
 }
 
-/** Bytes that differ at every place and between seeds. */
+/** Bytes that differ at every place and between seeds: a block of the seed over and over, each time with its number. */
 function bytesOf(seed: string, length: number): Buffer {
   const block = createHash('sha512').update(seed).digest()
-  const bytes = Buffer.alloc(length)
-  for (let at = 0; at < length; at++) bytes[at] = (block[at & 63] ?? 0) ^ (at >> 6) ^ (at >> 14)
-  return bytes
+  const blocks = Math.ceil(length / block.length)
+  const bytes = Buffer.alloc(blocks * block.length, block)
+  for (let number = 0; number < blocks; number++) bytes.writeUInt32LE(number, number * block.length)
+  return bytes.subarray(0, length)
 }

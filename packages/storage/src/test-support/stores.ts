@@ -11,7 +11,7 @@ type Options = Omit<ContentStoreOptions, 'dir'>
 
 /** A store in a directory of its own, which can end in order or as if killed. */
 export class TestStore {
-  readonly #base = mkdtempSync(join(tmpdir(), 'df-storage-'))
+  readonly base = mkdtempSync(join(tmpdir(), 'df-storage-'))
   #options: Options
   #store: ContentStore | undefined
 
@@ -20,7 +20,7 @@ export class TestStore {
   }
 
   get dir(): string {
-    return join(this.#base, 'data')
+    return join(this.base, 'data')
   }
 
   get store(): ContentStore {
@@ -72,6 +72,6 @@ export class TestStore {
 
   async remove(): Promise<void> {
     await this.stop()
-    rmSync(this.#base, { recursive: true, force: true })
+    rmSync(this.base, { recursive: true, force: true })
   }
 }
