@@ -52,16 +52,19 @@ export interface TestProgram extends RunningProgram {
 export class Lab {
   readonly directory: string
   readonly #temp: TempDirectory
+  readonly #logLevel: string
   readonly #running = new AsyncDisposableStack()
   #names = 0
 
-  private constructor(temp: TempDirectory) {
+  private constructor(temp: TempDirectory, logLevel: string) {
     this.#temp = temp
+    this.#logLevel = logLevel
     this.directory = temp.path
   }
 
-  static async open(): Promise<Lab> {
-    return new Lab(await tempDirectory())
+  /** `logLevel`: of our programs. */
+  static async open({ logLevel = 'debug' } = {}): Promise<Lab> {
+    return new Lab(await tempDirectory(), logLevel)
   }
 
   /** A new folder in the lab's. */
@@ -100,9 +103,15 @@ export class Lab {
     ])
   }
 
+  /** Stops everything and removes the folder. */
+  async stop(): Promise<void> {
+    await this.#running.disposeAsync()
+    await this.#temp.remove()
+  }
+
   /**
-   * Stops everything.
-   * @throws Error when something of the lab is still there afterwards
+   * Stops everything, for the last lab of a process.
+   * @throws Error when something that this process started is still there afterwards
    */
   async close(): Promise<void> {
     await this.#running.disposeAsync()
@@ -123,7 +132,7 @@ export class Lab {
     const logPath = join(this.directory, `${name}.log`)
     const running = await startProgram({
       program,
-      args: ['--data-dir', dataDir, '--log-level', 'debug', ...args],
+      args: ['--data-dir', dataDir, '--log-level', this.#logLevel, ...args],
       logPath,
       ...(within && { within }),
     })
