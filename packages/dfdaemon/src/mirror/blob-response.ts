@@ -1,5 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { type ByteRange, formatContentRange, formatUnsatisfiedRange } from '@df/codec'
+import {
+  type ByteRange,
+  formatContentRange,
+  formatUnsatisfiedRange,
+  parseRangeHeader,
+} from '@df/codec'
 import type { Digest } from '@df/proto'
 import type { HeaderFields } from './headers.ts'
 import { ociError, type WholeAnswer } from './oci-errors.ts'
@@ -10,12 +15,14 @@ export interface BlobHead {
 }
 
 /**
- * The `Range` to honour: none when `If-Range` names another content (RFC 9110 §13.1.5). A blob has one strong
- * entity tag for ever, its digest; a date says nothing about it.
+ * The `Range` to honour: one range, and none when `If-Range` names another content (RFC 9110 §13.1.5). A blob has
+ * one strong entity tag for ever, its digest; a date says nothing about it.
  */
 export function requestedRange(request: IncomingHttpHeaders, digest: Digest): string | undefined {
   const condition = request['if-range']
-  return condition === undefined || condition === entityTag(digest) ? request.range : undefined
+  if (condition !== undefined && condition !== entityTag(digest)) return undefined
+  const isReadable = parseRangeHeader(request.range, Number.MAX_SAFE_INTEGER) !== undefined
+  return isReadable ? request.range : undefined
 }
 
 /** Whether the caller has the blob already: `If-None-Match` (RFC 9110 §13.1.2). */

@@ -175,6 +175,14 @@ describe('a blob that the engine cannot give', () => {
     },
   )
 
+  it('is read whole from the registry for several ranges', async () => {
+    const mirror = await mirrorWithBlob()
+    mirror.engine.behaviour = { openError: new AppError('DISK_FULL', 'no room') }
+    const answer = await mirror.ask(path, { headers: { range: 'bytes=0-1,5-6' } })
+    expect([answer.status, answer.body.equals(content)]).toEqual([200, true])
+    expect(mirror.registry.log.entries.at(-1)?.headers).not.toHaveProperty('range')
+  })
+
   it('is cut to the range by us when the registry knows no Range', async () => {
     const mirror = await mirrorWithBlob()
     mirror.engine.behaviour = { openError: new AppError('DISK_FULL', 'no room') }
@@ -308,13 +316,14 @@ describe('wrong content', () => {
     expect(mirror.engine.forgotten).toEqual([task])
   })
 
-  it('that is small is not seen at all', async () => {
+  it('that is small is not seen at all: the registry gives the right one', async () => {
     const mirror = await startMirror()
     const small = bytesOf('small', 5000)
     const smallDigest = await mirror.addBlob('library/app', small)
-    mirror.engine.put({ kind: 'blob', digest: smallDigest }, bytesOf('other', 5000))
+    const task = mirror.engine.put({ kind: 'blob', digest: smallDigest }, bytesOf('other', 5000))
     const answer = await mirror.ask(`/v2/library/app/blobs/${smallDigest}`)
-    expect(answer.status).toBe(404)
+    expect([answer.status, answer.body.equals(small)]).toEqual([200, true])
+    expect(mirror.engine.forgotten).toEqual([task])
   })
 
   it('of the registry never ends well', async () => {

@@ -4,6 +4,7 @@ import { isNotModified, notModified, wholeHead } from './blob-response.ts'
 import { type Confirmation, confirmRight } from './confirm.ts'
 import { callerIdentity, fieldValue } from './headers.ts'
 import type { BlobPull, BlobServices } from './pull.ts'
+import type { RegistryAnswer } from './registry-client.ts'
 import { sendDirect } from './send-direct.ts'
 import { sendTask } from './send-task.ts'
 
@@ -37,8 +38,11 @@ async function serveTask(pull: BlobPull, task: OpenTask, services: BlobServices)
   try {
     await sendTask(pull, task, services)
   } catch (error) {
-    if (isAppError(error, 'CONTENT_DIGEST_MISMATCH')) await services.engine.forget(task.task)
-    throw error
+    if (!isAppError(error, 'CONTENT_DIGEST_MISMATCH')) throw error
+    await services.engine.forget(task.task)
+    if (pull.exchange.headSent) throw error
+    services.onRescue(pull, error, 0)
+    await sendDirect(pull, error, services)
   } finally {
     const { received: now } = task.snapshot()
     task.close()
@@ -78,14 +82,11 @@ async function passRefusal(
   } finally {
     answer.discard()
   }
-  await sendDirect(
-    pull,
-    refusalOf(answer.status, fieldValue(answer.headers, 'retry-after')),
-    services,
-  )
+  await sendDirect(pull, refusalError(answer), services)
 }
 
-function refusalOf(status: number, retryAfter: string | undefined): AppError {
+function refusalError({ status, headers }: RegistryAnswer): AppError {
+  const retryAfter = fieldValue(headers, 'retry-after')
   const code = status === 429 ? 'ORIGIN_RATE_LIMITED' : 'ORIGIN_FORBIDDEN'
   const detail = { status, ...(retryAfter === undefined ? {} : { retryAfter }) }
   return new AppError(code, `the registry answered ${status}`, { detail })

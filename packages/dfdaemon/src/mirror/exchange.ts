@@ -160,6 +160,7 @@ export class Exchange {
 
   /** The promise, or the signal's reason: what was started may not heed the signal, the exchange ends all the same. */
   async unlessAborted<T>(promise: Promise<T>): Promise<T> {
+    promise.catch(() => {}) // it may fail when nobody waits for it any more
     this.signal.throwIfAborted()
     let stop: () => void = () => {}
     const aborted = new Promise<never>((_, reject) => {
