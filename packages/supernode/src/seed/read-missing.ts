@@ -157,10 +157,12 @@ function checkSame(response: OriginResponse, content: StoredContent): void {
 async function pump(
   response: OriginResponse,
   { assembler, segment }: Work,
-  { onBytes }: ReadMissingOptions,
+  { onBytes, signal }: ReadMissingOptions,
 ): Promise<void> {
   let skip = assembler.offset - response.start
   for await (const chunk of response.body) {
+    // The first answer was opened before there were lanes that could fail together.
+    signal.throwIfAborted()
     onBytes(chunk.length)
     const from = Math.min(skip, chunk.length)
     const part = chunk.subarray(from, from + segment.end - assembler.offset)

@@ -157,6 +157,42 @@ describe('the seed', () => {
     expect(same).toBe(true)
   })
 
+  it('goes on after an origin that fell silent', async () => {
+    let stalls = 1
+    const { same, origin } = await pull(
+      {
+        before() {
+          this.stallAfter = stalls-- > 0 ? MiB : Number.MAX_SAFE_INTEGER
+          return undefined
+        },
+      },
+      3 * MiB,
+    )
+    expect(same).toBe(true)
+    expect(origin.requests.map(({ range }) => range)).toEqual([
+      `bytes=0-${16 * MiB - 1}`,
+      `bytes=${MiB}-${3 * MiB - 1}`,
+    ])
+  })
+
+  it('leaves content that does not fit the quota to the hosts', async () => {
+    const { content, identity } = blobSample(3 * MiB)
+    await using origin = await startOrigin({ content })
+    await using supernode = await bootSupernode({ flags: ['--quota', '1MiB'] })
+    await using host = await TestHost.connect(supernode.url)
+    host.join(identity, `${origin.url}/blob`)
+    expect(await host.next('failed')).toMatchObject({ code: 'DISK_FULL' })
+  })
+
+  it('leaves content of unknown length that does not fit the quota to the hosts', async () => {
+    const { content, identity } = blobSample(3 * MiB)
+    await using origin = await startOrigin({ content, noRange: true, noLength: true })
+    await using supernode = await bootSupernode({ flags: ['--quota', '1MiB'] })
+    await using host = await TestHost.connect(supernode.url)
+    host.join(identity, `${origin.url}/blob`)
+    expect(await host.next('failed')).toMatchObject({ code: 'DISK_FULL' })
+  })
+
   it('starts over when the origin changes the content, and mixes nothing', async () => {
     const [old, changed] = [blobSample(20 * MiB).content, blobSample(20 * MiB).content]
     await using origin = await startOrigin({
@@ -204,6 +240,8 @@ describe('the seed', () => {
       await isComplete(supernode, id)
       const { body } = await host.fetch(task)
       host.send({ type: 'leave', task: id })
+      // By then the copy is not held any more.
+      await new Promise((resolve) => setTimeout(resolve, 1100))
       return body
     }
     expect((await pullOnce()).equals(old)).toBe(true)

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { taskIdOf } from '@df/codec'
 import { bytesSource, startRegistry } from '@df/testkit'
 import { describe, expect, it } from 'vitest'
@@ -11,7 +11,7 @@ const bearer = 'Bearer realm="https://auth.test/token",service="test"'
 
 /** An origin that wants this credential. */
 function wants(credential: string) {
-  return (request: { headers: { authorization?: string } }, response: ServerResponse) => {
+  return (request: IncomingMessage, response: ServerResponse) => {
     if (request.headers.authorization === credential) return undefined
     response.writeHead(request.headers.authorization === undefined ? 401 : 403, {
       'www-authenticate': 'Basic realm="test"',

@@ -44,6 +44,7 @@ export class HostSession {
   #link: HostLink | undefined
   #missed = 0
   #warned = false
+  #refused = false
 
   constructor(options: HostSessionOptions) {
     this.#options = options
@@ -104,6 +105,7 @@ export class HostSession {
 
   #receive(text: string, isBinary: boolean): void {
     this.#heard()
+    if (this.#refused) return
     try {
       if (isBinary) throw new AppError('REQUEST_INVALID', 'session frames are text')
       if (this.#link === undefined) checkProtocol(text)
@@ -167,6 +169,7 @@ export class HostSession {
   #refuse(code: ErrorCode, message: string): void {
     const { socket, logger } = this.#options
     logger.warn({ host: this.host, code, reason: message }, 'session refused')
+    this.#refused = true
     this.#outbox.close()
     if (socket.readyState !== socket.OPEN) return
     socket.send(encodeFrame([{ type: 'refused', code, message: message.slice(0, 1024) }]))

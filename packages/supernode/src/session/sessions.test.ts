@@ -84,8 +84,8 @@ describe('a session', () => {
 
   it('of a host replaces its older one', async () => {
     const id = newHostId()
-    await using older = await TestHost.connect(supernode.url, id)
-    await using newer = await TestHost.connect(supernode.url, id)
+    await using older = await TestHost.connect(supernode.url, { id })
+    await using newer = await TestHost.connect(supernode.url, { id })
     expect((await older.next('refused')).message).toContain('newer session')
     await once(older.socket, 'close')
     expect(newer.socket.readyState).toBe(WebSocket.OPEN)

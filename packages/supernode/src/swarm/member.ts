@@ -26,7 +26,7 @@ export interface Member {
   /** What the host saw at the origin. */
   confirmedGeneration: string | undefined
   /** What it holds, and of which geometry that is; of the swarm's own once that is known. */
-  have: { geometry: Geometry; pieces: Bitfield } | undefined
+  have: { geometry: Geometry; generation: string | undefined; pieces: Bitfield } | undefined
   received: BytesBySource
   ticketAtMs: number
   /** False after its session was lost, until it joins again. */
@@ -58,17 +58,22 @@ export function joinAgain(member: Member, join: Join): void {
 export function isComplete(member: Member, content: ContentState | undefined): boolean {
   const { have } = member
   if (have === undefined || !have.pieces.full) return false
-  return content === undefined || sameGeometry(have.geometry, content.geometry)
+  return content === undefined || belongs(have, content)
 }
 
 /** How many pieces of this content the host holds. */
-export function piecesOf(member: Member, { geometry }: ContentState): number {
-  const { have } = member
-  return have !== undefined && sameGeometry(have.geometry, geometry) ? have.pieces.size : 0
+export function piecesOf({ have }: Member, content: ContentState): number {
+  return have !== undefined && belongs(have, content) ? have.pieces.size : 0
 }
 
 export function sameContent(a: ContentState, b: ContentState): boolean {
   return a.generation === b.generation && sameGeometry(a.geometry, b.geometry)
+}
+
+/** A host that did not ask the origin does not say which generation it holds; then the geometry decides. */
+function belongs(have: NonNullable<Member['have']>, content: ContentState): boolean {
+  const { geometry, generation = content.generation } = have
+  return sameContent({ geometry, generation }, content)
 }
 
 function sameGeometry(a: Geometry, b: Geometry): boolean {
@@ -77,7 +82,7 @@ function sameGeometry(a: Geometry, b: Geometry): boolean {
   )
 }
 
-function holdings({ geometry, have }: Join): Member['have'] {
+function holdings({ geometry, generation, have }: Join): Member['have'] {
   if (geometry === undefined || have === undefined) return undefined
-  return { geometry, pieces: Bitfield.parse(have, pieceCount(geometry)) }
+  return { geometry, generation, pieces: Bitfield.parse(have, pieceCount(geometry)) }
 }

@@ -124,7 +124,10 @@ describe('a swarm', () => {
       have: '16:all',
       received: { peers: 0, seed: MiB, origin: 0 },
     })
+    now = 1000
+    swarm.tick()
     expect(seeds[0]?.released).toBe(true)
+    expect(swarm.state).toBe('complete')
     join(newHostId())
     expect(seeds).toHaveLength(2)
     know()
@@ -187,6 +190,22 @@ describe('a swarm', () => {
     know('bb')
     expect(eventTypes()).toEqual(['join', 'task-ready', 'task-gone', 'join', 'task-ready'])
     expect(messagesTo(host)).toMatchObject([{ generation: 'aa' }, { generation: 'bb' }])
+  })
+
+  it('lets those go that have the content as it was before', () => {
+    const [done, waiting] = [newHostId(), newHostId()]
+    join(done, { ...all, generation: 'aa' })
+    join(waiting)
+    know('aa')
+    know('bb')
+    expect([...swarm.members.keys()]).toEqual([waiting])
+  })
+
+  it('does not count what a host holds of another generation', () => {
+    join(newHostId(), { ...all, generation: 'aa' })
+    join(newHostId())
+    know('bb')
+    expect(events.filter(({ type }) => type === 'join')).toMatchObject([{ have: 0 }, { have: 0 }])
   })
 
   it('lets the seed go on for half a minute when nobody waits any more, then forgets the task', () => {

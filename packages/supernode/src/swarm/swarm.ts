@@ -13,6 +13,7 @@ import type { StoredContent } from '@df/storage'
 import { publicUrl } from '../public-url.ts'
 import type { SchedulerEvent } from '../scheduling/events.ts'
 import type { KeyedSource } from '../seed/keyed-source.ts'
+import { RefusalMemory } from '../seed/refusal-memory.ts'
 import type { SeedEvents, SeedTask } from '../seed/seed-task.ts'
 import type { HostLink } from './host-link.ts'
 import {
@@ -28,8 +29,6 @@ import {
 } from './member.ts'
 import { failedMessage } from './messages.ts'
 
-/** How long a refusal by the origin is remembered, for those who come with the same source. */
-const REFUSAL_MS = 1500
 /** How long the seed goes on reading when no host waits for the content any more. */
 const UNWANTED_MS = 30_000
 /** How long a swarm without hosts is kept to be shown. */
@@ -73,7 +72,7 @@ export class Swarm {
   /** Bytes of it that the SuperNode sent to hosts. */
   uploadedBytes = 0
   readonly #around: SwarmSurroundings
-  readonly #refusals = new Map<string, { error: AppError; untilMs: number }>()
+  readonly #refusals: RefusalMemory
   #url = ''
   #content: ContentState | undefined
   #seed: SeedTask | undefined
@@ -89,6 +88,7 @@ export class Swarm {
     this.task = task
     this.identity = identity
     this.#around = around
+    this.#refusals = new RefusalMemory(around.nowMs)
     this.createdAtMs = Date.now()
     this.#wantedAtMs = around.nowMs()
     this.#occupiedAtMs = this.#wantedAtMs
@@ -126,7 +126,7 @@ export class Swarm {
     const known = this.members.get(link.host)
     if (known !== undefined) joinAgain(known, join)
     const member = known ?? memberOf(link.host, join)
-    const refusal = this.#refusal(member.source.key)
+    const refusal = this.#refusals.recall(member.source.key)
     if (refusal !== undefined && this.#seed === undefined && !isComplete(member, this.#content)) {
       this.#dismiss(member, refusal)
       return
@@ -140,15 +140,14 @@ export class Swarm {
   progress(host: HostId, { have, received }: Progress): void {
     const member = this.members.get(host)
     if (member === undefined || this.#content === undefined) return
-    const { geometry } = this.#content
+    const { geometry, generation } = this.#content
     const pieces = Bitfield.parse(have, pieceCount(geometry))
     const before = piecesOf(member, this.#content)
-    member.have = { geometry, pieces }
+    member.have = { geometry, generation, pieces }
     member.received = received
     if (pieces.size !== before) {
       this.#around.schedule({ type: 'progress', host, task: this.task, have: pieces.size })
     }
-    if (pieces.full) this.#releaseWhenUnwanted()
   }
 
   lost(host: HostId, parent: HostId): void {
@@ -166,12 +165,11 @@ export class Swarm {
     if (this.#content !== undefined) {
       this.#around.schedule({ type: 'leave', host, task: this.task })
     }
-    this.#releaseWhenUnwanted()
   }
 
   /** The host is down: the scheduler knows already. */
   drop(host: HostId): void {
-    if (this.members.delete(host)) this.#releaseWhenUnwanted()
+    this.members.delete(host)
   }
 
   /** The host has a new session, in which it has not joined yet. */
@@ -189,7 +187,9 @@ export class Swarm {
     const now = this.#around.nowMs()
     if (this.#isWanted()) this.#wantedAtMs = now
     if (this.members.size > 0) this.#occupiedAtMs = now
-    if (this.#seed !== undefined && now - this.#wantedAtMs >= UNWANTED_MS) this.#stopSeed()
+    // A content that all hosts have needs no lease: it may be evicted, and is read again if one more wants it.
+    const patienceMs = this.#seed?.reading === true ? UNWANTED_MS : 0
+    if (now - this.#wantedAtMs >= Math.max(patienceMs, 1)) this.#stopSeed()
     this.#renewTickets(now)
     this.#tellOfSeeding(now)
     return this.#seed !== undefined || now - this.#occupiedAtMs < EMPTY_MS
@@ -257,7 +257,6 @@ export class Swarm {
       },
       complete: () => {
         watch.complete(this)
-        this.#releaseWhenUnwanted()
       },
       bytes: (count) => {
         if (isFirst) watch.firstByte(this, nowMs() - startedAtMs)
@@ -278,8 +277,7 @@ export class Swarm {
     const content: ContentState = { geometry, generation }
     if (this.#content !== undefined && sameContent(this.#content, content)) return
     if (this.#content !== undefined) {
-      this.#around.schedule({ type: 'task-gone', task: this.task })
-      for (const member of this.members.values()) member.have = undefined
+      this.#startOver(this.#content)
     }
     this.#content = content
     for (const member of this.members.values()) this.#admit(member, content)
@@ -291,21 +289,22 @@ export class Swarm {
     })
   }
 
+  /** Hosts that are done with the content as it was go; the others begin anew. */
+  #startOver(before: ContentState): void {
+    this.#around.schedule({ type: 'task-gone', task: this.task })
+    for (const member of this.members.values()) {
+      if (isComplete(member, before)) this.members.delete(member.host)
+      else member.have = undefined
+    }
+  }
+
   #refused(sourceKey: string, error: AppError): void {
-    this.#refusals.set(sourceKey, { error, untilMs: this.#around.nowMs() + REFUSAL_MS })
+    this.#refusals.remember(sourceKey, error)
     for (const member of this.members.values()) {
       if (member.source.key === sourceKey && !isComplete(member, this.#content)) {
         this.#dismiss(member, error)
       }
     }
-  }
-
-  #refusal(sourceKey: string): AppError | undefined {
-    const now = this.#around.nowMs()
-    for (const [key, { untilMs }] of this.#refusals) {
-      if (untilMs <= now) this.#refusals.delete(key)
-    }
-    return this.#refusals.get(sourceKey)?.error
   }
 
   #dismiss({ host }: Member, error: AppError): void {
@@ -331,11 +330,6 @@ export class Swarm {
       if (!isComplete(member, this.#content)) return true
     }
     return false
-  }
-
-  /** A content that all hosts have needs no lease: it may be evicted, and is read again if one more wants it. */
-  #releaseWhenUnwanted(): void {
-    if (this.#seed !== undefined && !this.#seed.reading && !this.#isWanted()) this.#stopSeed()
   }
 
   #stopSeed(): void {

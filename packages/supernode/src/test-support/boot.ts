@@ -17,12 +17,12 @@ export interface RunningSupernode extends AsyncDisposable {
 
 /** A SuperNode in this process, on a free port; its data directory goes at the end unless it was given. */
 export async function bootSupernode(
-  options: { dataDir?: string; flags?: string[] } = {},
+  options: { dataDir?: string; listen?: string; flags?: string[] } = {},
 ): Promise<RunningSupernode> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'df-supernode-')))
   const { config } = loadConfig(supernodeConfig, {
     argv: [
-      '--listen=127.0.0.1:0',
+      `--listen=${options.listen ?? '127.0.0.1:0'}`,
       `--data-dir=${dataDir}`,
       '--allow-origin=127.0.0.0/8',
       ...(options.flags ?? []),

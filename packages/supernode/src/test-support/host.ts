@@ -20,6 +20,12 @@ type Message<T extends SupernodeMessage['type']> = MessageOf<SupernodeMessage, T
 
 export const blobOf = (digest: string): TaskIdentity => ({ kind: 'blob', digest }) as TaskIdentity
 
+interface TestHostOptions {
+  id?: HostId
+  /** PEM; for a SuperNode that speaks TLS. */
+  ca?: string
+}
+
 /** A host as the SuperNode sees it: a real WebSocket, driven by the test. */
 export class TestHost implements AsyncDisposable {
   readonly id: HostId
@@ -28,10 +34,13 @@ export class TestHost implements AsyncDisposable {
   readonly #waiting = new Set<() => void>()
   readonly #url: string
 
-  private constructor(url: string, id: HostId) {
+  private constructor(url: string, { id = newHostId(), ca }: TestHostOptions) {
     this.id = id
     this.#url = url
-    this.socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/session`)
+    this.socket = new WebSocket(
+      `${url.replace(/^http/, 'ws')}/v1/session`,
+      ca === undefined ? {} : { ca },
+    )
     this.socket.on('message', (data: Buffer) => {
       this.received.push(...decodeSupernodeFrame(data.toString()))
       for (const wake of this.#waiting) wake()
@@ -43,16 +52,16 @@ export class TestHost implements AsyncDisposable {
   }
 
   /** Connects and says hello. */
-  static async connect(url: string, id = newHostId()): Promise<TestHost> {
-    const host = await TestHost.open(url, id)
+  static async connect(url: string, options: TestHostOptions = {}): Promise<TestHost> {
+    const host = await TestHost.open(url, options)
     host.hello()
     await host.next('welcome')
     return host
   }
 
   /** Connects and says nothing. */
-  static async open(url: string, id = newHostId()): Promise<TestHost> {
-    const host = new TestHost(url, id)
+  static async open(url: string, options: TestHostOptions = {}): Promise<TestHost> {
+    const host = new TestHost(url, options)
     await once(host.socket, 'open')
     return host
   }
