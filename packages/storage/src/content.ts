@@ -200,7 +200,7 @@ export class Content implements Evictable {
   /** A dropped content has no proofs any more: it is not for others. */
   proof(index: PieceIndex): Uint8Array | undefined {
     if (!this.#pieces.has(index) || this.#dropped) return undefined
-    return this.#context.db.piece(this.meta, index)?.proof
+    return this.#context.db.piece(this.#saved.value, index)?.proof
   }
 
   async read(start: number, end: number): Promise<Buffer> {
@@ -254,10 +254,10 @@ export class Content implements Evictable {
     const { task } = this.meta
     forget(this)
     if (this.idle) space.giveBack(this.storedBytes)
-    const pieces = [...this.#pieces.indexes(), ...this.#writing.keys()]
     const results = await Promise.allSettled([
       layout.removeData(task),
-      db.commit([deleteContent(task), ...pieces.map((index) => deletePiece(task, index))]),
+      db.commit([deleteContent(task)]),
+      db.forgetPieces(this.#saved.value),
     ])
     for (const result of results) {
       if (result.status === 'fulfilled') continue
@@ -294,7 +294,7 @@ export class Content implements Evictable {
           file,
           geometry,
           indexes: this.#pieces.indexes(),
-          sha256Of: (index) => db.piece(this.meta, index)?.sha256,
+          sha256Of: (index) => db.piece(this.#saved.value, index)?.sha256,
           mayGoOn: () => !this.#closing,
         }),
       )
@@ -326,7 +326,7 @@ export class Content implements Evictable {
         this.#saved.value.linkedOutMtimeNs === null ? file : await this.#linkOut.ownFile(file)
       await space.retryWhenFull(data.length, () => target.write(data, this.#pieces.offsetOf(index)))
       await space.retryWhenFull(data.length, async () => {
-        if (!this.#dropped) await db.commit([putPiece(this.meta, index, record)])
+        if (!this.#dropped) await db.commit([putPiece(this.#saved.value, index, record)])
       })
     } catch (error) {
       space.giveBack(data.length)
@@ -340,7 +340,7 @@ export class Content implements Evictable {
   #takeOut(indexes: Iterable<PieceIndex>): MetaOp[] {
     const gone = this.#pieces.takeOut(indexes)
     this.#context.space.giveBack(this.#pieces.bytesOf(gone))
-    return gone.map((index) => deletePiece(this.meta.task, index))
+    return gone.map((index) => deletePiece(this.#saved.value, index))
   }
 
   #tell(index: PieceIndex): void {

@@ -1,11 +1,11 @@
 import type { Logger } from '@df/kit'
-import { pieceCount, type TaskId } from '@df/proto'
+import type { TaskId } from '@df/proto'
 import { Content, type ContentContext } from './content.ts'
 import type { ContentMeta, ContentStore, ContentSummary, StoredContent } from './content-store.ts'
 import { claimDirectory } from './directory-claim.ts'
 import { Layout } from './layout.ts'
 import { isDatabaseDamage, MetaDb } from './meta-db.ts'
-import { MAX_PIECES } from './records.ts'
+import { isKeepable, newContentRecord } from './records.ts'
 import { Space } from './space.ts'
 import { recoverContents } from './startup.ts'
 import { misuse, storageError } from './storage-error.ts'
@@ -78,7 +78,7 @@ class DirectoryStore implements ContentStore {
 
   async create(meta: ContentMeta): Promise<StoredContent> {
     const { space } = this.#started()
-    if (pieceCount(meta.geometry) > MAX_PIECES) throw misuse('the content has too many pieces')
+    if (!isKeepable(newContentRecord(meta, 0))) throw misuse('the store cannot keep such a content')
     try {
       for (;;) {
         const lease = await space.retryWhenFull(1, () => this.#leasePresentOrNew(meta))
@@ -151,6 +151,7 @@ class DirectoryStore implements ContentStore {
       context.space.makeRoom(0)
       this.#context = context
     } catch (error) {
+      this.#contents.clear()
       await db.abandon()
       throw error
     }
@@ -161,8 +162,8 @@ class DirectoryStore implements ContentStore {
     const contents = this.#contents
     const space = new Space<Content>({
       quotaBytes,
-      highWater,
-      lowWater,
+      highWater: Math.min(highWater, 1),
+      lowWater: Math.min(lowWater, highWater),
       contents: () => contents.values(),
       evict: (content) => content.drop(),
     })

@@ -104,19 +104,18 @@ export class DataFile {
   /** Bytes [start, end) in a buffer of their own. */
   async read(start: number, end: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafeSlow(end - start)
-    let done = 0
-    while (done < buffer.length) {
-      const { bytesRead } = await readAsync(
-        this.#fd,
-        buffer,
-        done,
-        buffer.length - done,
-        start + done,
-      )
+    await this.readInto(buffer, start)
+    return buffer
+  }
+
+  /** Fills the buffer with the bytes from `start` on. */
+  async readInto(buffer: Buffer, start: number): Promise<void> {
+    for (let done = 0; done < buffer.length; ) {
+      const left = buffer.length - done
+      const { bytesRead } = await readAsync(this.#fd, buffer, done, left, start + done)
       if (bytesRead === 0) throw new Error(`the data file ends at byte ${start + done}`)
       done += bytesRead
     }
-    return buffer
   }
 
   close(): void {

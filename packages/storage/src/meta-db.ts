@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { AppError, type PieceIndex, type TaskId } from '@df/proto'
+import { AppError, type PieceIndex } from '@df/proto'
 import { Level } from 'level'
-import type { ContentMeta, PieceRecord } from './content-store.ts'
+import pLimit from 'p-limit'
+import type { PieceRecord } from './content-store.ts'
 import { directoryInUse } from './directory-claim.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Layout } from './layout.ts'
@@ -10,7 +11,9 @@ import {
   decodePieceRecord,
   encodeContentRecord,
   encodePieceRecord,
+  type PieceOwner,
   pieceKey,
+  pieceKeyRange,
 } from './records.ts'
 import { errnoOf, misuse } from './storage-error.ts'
 
@@ -36,13 +39,13 @@ export function deleteContent(task: string): MetaOp {
   return { table: 'contents', key: task, value: undefined }
 }
 
-export function putPiece(content: ContentMeta, index: PieceIndex, record: PieceRecord): MetaOp {
-  const key = pieceKey(content.task, index)
-  return { table: 'pieces', key, value: encodePieceRecord(content, key, record) }
+export function putPiece(owner: PieceOwner, index: PieceIndex, record: PieceRecord): MetaOp {
+  const key = pieceKey(owner, index)
+  return { table: 'pieces', key, value: encodePieceRecord(key, record) }
 }
 
-export function deletePiece(task: TaskId, index: PieceIndex): MetaOp {
-  return { table: 'pieces', key: pieceKey(task, index), value: undefined }
+export function deletePiece(owner: PieceOwner, index: PieceIndex): MetaOp {
+  return { table: 'pieces', key: pieceKey(owner, index), value: undefined }
 }
 
 /** The metadata of all contents, in `level`; its lock is the lock of the data directory. */
@@ -52,6 +55,7 @@ export class MetaDb {
   readonly #level: Level<string, Buffer>
   readonly #tables: Tables
   readonly #queue = new GroupCommit<MetaOp>((ops) => this.#write(ops))
+  readonly #forgetting = pLimit(1)
   #closed = false
   #broken = false
   #writeFailed = false
@@ -98,14 +102,25 @@ export class MetaDb {
   }
 
   /** The record of a piece whose commit has ended; undefined when it is absent or cannot be read. */
-  piece(content: ContentMeta, index: PieceIndex): PieceRecord | undefined {
-    const key = pieceKey(content.task, index)
+  piece(owner: PieceOwner, index: PieceIndex): PieceRecord | undefined {
+    const key = pieceKey(owner, index)
     try {
       const value = this.#tables.pieces.getSync(key)
-      return value === undefined ? undefined : decodePieceRecord(content, key, value)
+      return value === undefined ? undefined : decodePieceRecord(key, value)
     } catch {
       return undefined
     }
+  }
+
+  /**
+   * Removes the piece records of a content that is no more, one content at a time and beside the commits:
+   * thousands of deletions in a batch would hold up the event loop, and the pieces that wait behind them. What
+   * a stop leaves of them is removed at the next start.
+   */
+  async forgetPieces(owner: PieceOwner): Promise<void> {
+    await this.#forgetting(async () => {
+      if (!this.#closed) await this.#tables.pieces.clear(pieceKeyRange(owner))
+    })
   }
 
   contents(): AsyncGenerator<[string, Buffer][]> {
@@ -123,6 +138,7 @@ export class MetaDb {
   async close(lastOps: readonly MetaOp[]): Promise<void> {
     this.#closed = true
     await this.#queue.flushed()
+    await this.#forgetting(() => {})
     try {
       if (this.#writeFailed) throw new Error('a write failed earlier')
       const boot = bootId()

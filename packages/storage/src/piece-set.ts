@@ -95,8 +95,12 @@ export class PieceSet {
     if (!whole || start < 0 || start > end || end > contentLength) {
       throw misuse(`bytes ${start} to ${end} do not lie in ${contentLength} bytes`)
     }
-    if (start === end) return
-    const missing = this.#have.firstMissing(pieceAt(this.geometry, start))
-    if (missing <= pieceAt(this.geometry, end - 1)) throw misuse(`piece ${missing} is not stored`)
+    for (
+      let index = pieceAt(this.geometry, start);
+      index * this.geometry.pieceSize < end;
+      index++
+    ) {
+      if (start < end && !this.has(index)) throw misuse(`piece ${index} is not stored`)
+    }
   }
 }

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto'
 import { type Geometry, type PieceIndex, pieceSpan } from '@df/proto'
-import pLimit from 'p-limit'
 import type { DataFile } from './data-file.ts'
 import { misuse } from './storage-error.ts'
 
-/** Pieces read ahead while one is hashed: bounds the memory, keeps the disk busy. */
-const CONCURRENT_PIECES = 2
-/** How many pieces are looked at before the next ones are queued. */
-const ROUND = 256
+/** Pieces at once: one is read while another is hashed. */
+const LANES = 2
+const STEP_BYTES = 1024 * 1024
 
 export interface RecheckOptions {
   file: DataFile
@@ -23,32 +21,37 @@ export interface RecheckOptions {
  * @throws AppError STORAGE_FAILED when it was ended early
  */
 export async function wrongPieces(options: RecheckOptions): Promise<PieceIndex[]> {
-  const limit = pLimit(CONCURRENT_PIECES)
+  const indexes = options.indexes[Symbol.iterator]()
   const wrong: PieceIndex[] = []
-  let round: Promise<void>[] = []
-  for (const index of options.indexes) {
-    round.push(
-      limit(async () => {
-        if (!options.mayGoOn()) throw misuse('the store stops')
-        if (!(await isRight(options, index))) wrong.push(index)
-      }),
-    )
-    if (round.length < ROUND) continue
-    await Promise.all(round)
-    round = []
+  const lane = async () => {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(STEP_BYTES, options.geometry.pieceSize))
+    for (let next = indexes.next(); !next.done; next = indexes.next()) {
+      if (!options.mayGoOn()) return
+      if (!(await isRight(options, next.value, buffer))) wrong.push(next.value)
+    }
   }
-  await Promise.all(round)
+  await Promise.all(Array.from({ length: LANES }, lane))
+  if (!options.mayGoOn()) throw misuse('the store stops')
   return wrong
 }
 
-async function isRight(options: RecheckOptions, index: PieceIndex): Promise<boolean> {
+async function isRight(
+  options: RecheckOptions,
+  index: PieceIndex,
+  buffer: Buffer,
+): Promise<boolean> {
   const expected = options.sha256Of(index)
   if (expected === undefined) return false
   const { start, end } = pieceSpan(options.geometry, index)
+  const hash = createHash('sha256')
   try {
-    const data = await options.file.read(start, end)
-    return createHash('sha256').update(data).digest().equals(expected)
+    for (let at = start; at < end; at += buffer.length) {
+      const part = buffer.subarray(0, Math.min(buffer.length, end - at))
+      await options.file.readInto(part, at)
+      hash.update(part)
+    }
   } catch {
     return false
   }
+  return hash.digest().equals(expected)
 }

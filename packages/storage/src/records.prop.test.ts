@@ -9,10 +9,13 @@ import {
   newContentRecord,
   parsePieceKey,
   pieceKey,
+  pieceKeyRange,
 } from './records.ts'
 import { sample, taskOf } from './test-support/samples.ts'
 
-const owner = sample('owner').meta
+const owner = { task: taskOf('owner'), birth: '0a1b2c3d' }
+const birth = fc.stringMatching(/^[0-9a-f]{8}$/)
+const taskName = fc.string()
 const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const proof = fc.uint8Array({ minLength: 1, maxLength: 300 })
 const index = fc.integer({ min: 0, max: 2 ** 24 })
@@ -32,12 +35,26 @@ const record: fc.Arbitrary<ContentRecord> = fc
     ...rest,
   }))
 
-test('a piece key tells its task and index, in the order of the indexes', () => {
+test('a piece key tells whose it is and its index, in the order of the indexes', () => {
   fc.assert(
     fc.property(index, index, (a, b) => {
-      const task = taskOf('a')
-      expect(parsePieceKey(pieceKey(task, a))).toEqual({ task, index: a })
-      expect(pieceKey(task, a) < pieceKey(task, b)).toBe(a < b)
+      expect(parsePieceKey(pieceKey(owner, a))).toEqual({ ...owner, index: a })
+      expect(pieceKey(owner, a) < pieceKey(owner, b)).toBe(a < b)
+    }),
+  )
+})
+
+test('the keys of a content, and no others, lie in its range', () => {
+  const within = (key: string) => {
+    const { gt, lt } = pieceKeyRange(owner)
+    return gt < key && key < lt
+  }
+  fc.assert(
+    fc.property(index, birth, taskName, (at, otherBirth, name) => {
+      expect(within(pieceKey(owner, at))).toBe(true)
+      fc.pre(otherBirth !== owner.birth)
+      expect(within(pieceKey({ ...owner, birth: otherBirth }, at))).toBe(false)
+      expect(within(pieceKey({ ...owner, task: taskOf(`other ${name}`) }, at))).toBe(false)
     }),
   )
 })
@@ -46,9 +63,7 @@ test('any text is a piece key or none', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       const key = parsePieceKey(text)
-      expect(key === undefined || pieceKey(taskOf('a'), key.index).endsWith(text.slice(64))).toBe(
-        true,
-      )
+      expect(key === undefined || text.startsWith(`${key.task}:${key.birth}:`)).toBe(true)
     }),
   )
 })
@@ -57,24 +72,10 @@ test('a piece record is read back as written', () => {
   fc.assert(
     fc.property(sha256, fc.option(proof, { nil: undefined }), (hash, own) => {
       const written = { sha256: hash, ...(own === undefined ? {} : { proof: own }) }
-      const read = decodePieceRecord(owner, 'key', encodePieceRecord(owner, 'key', written))
+      const read = decodePieceRecord('key', encodePieceRecord('key', written))
       expect(read?.sha256).toEqual(Buffer.from(hash))
       expect(read?.proof).toEqual(own === undefined ? undefined : Buffer.from(own))
     }),
-  )
-})
-
-test('a piece record of another generation or geometry is none', () => {
-  const { geometry } = owner
-  const written = encodePieceRecord(owner, 'key', { sha256: Buffer.alloc(32) })
-  const others = [
-    { ...owner, generation: 'other' },
-    { ...owner, geometry: { ...geometry, contentLength: geometry.contentLength + 1 } },
-    { ...owner, geometry: { ...geometry, pieceSize: geometry.pieceSize * 2 } },
-    { ...owner, geometry: { ...geometry, stripes: geometry.stripes + 1 } },
-  ]
-  expect(others.map((other) => decodePieceRecord(other, 'key', written))).toEqual(
-    others.map(() => undefined),
   )
 })
 
@@ -96,11 +97,7 @@ test('a record that is cut, changed or under another key is none', () => {
       (content, hash, at, flip) => {
         const cases: [string, Buffer, (key: string, value: Buffer) => unknown][] = [
           [content.task, encodeContentRecord(content), decodeContentRecord],
-          [
-            'key',
-            encodePieceRecord(owner, 'key', { sha256: hash }),
-            (key, value) => decodePieceRecord(owner, key, value),
-          ],
+          ['key', encodePieceRecord('key', { sha256: hash }), decodePieceRecord],
         ]
         for (const [key, value, decode] of cases) {
           const changed = Buffer.from(value)
@@ -118,7 +115,7 @@ test('any bytes are a record or none', () => {
   fc.assert(
     fc.property(fc.string(), fc.uint8Array({ maxLength: 200 }), (key, bytes) => {
       // A chance match of the CRC-32 is possible, so only that nothing is thrown is certain.
-      expect(() => decodePieceRecord(owner, key, Buffer.from(bytes))).not.toThrow()
+      expect(() => decodePieceRecord(key, Buffer.from(bytes))).not.toThrow()
       expect(() => decodeContentRecord(key, Buffer.from(bytes))).not.toThrow()
     }),
   )

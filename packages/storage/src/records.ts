@@ -1,12 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import {
-  DigestSchema,
-  GeometrySchema,
-  type PieceIndex,
-  pieceCount,
-  type TaskId,
-  TaskIdSchema,
-} from '@df/proto'
+import { DigestSchema, GeometrySchema, type PieceIndex, pieceCount, TaskIdSchema } from '@df/proto'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { ContentMeta, PieceRecord } from './content-store.ts'
@@ -14,7 +8,7 @@ import type { ContentMeta, PieceRecord } from './content-store.ts'
 const CRC_BYTES = 4
 const SHA256_BYTES = 32
 /** Far above what a file system holds in one file with sensible pieces; bounds the memory of a bitfield (2 MiB). */
-export const MAX_PIECES = 2 ** 24
+const MAX_PIECES = 2 ** 24
 
 const IdentitySchema = Type.Union([
   Type.Object({ kind: Type.Literal('blob'), digest: DigestSchema }),
@@ -28,12 +22,14 @@ const IdentitySchema = Type.Union([
 ])
 
 /** What is recorded of a content: the meta of the port and what the store itself keeps of it. */
-export const ContentRecordSchema = Type.Object({
+const ContentRecordSchema = Type.Object({
   task: TaskIdSchema,
   identity: IdentitySchema,
   url: Type.String(),
   geometry: GeometrySchema,
   generation: Type.String(),
+  /** Drawn at each creation; part of the piece keys, so that pieces of an earlier content are never taken for its own. */
+  birth: Type.String({ pattern: '^[0-9a-f]{8}$' }),
   createdAtMs: Type.Number(),
   lastUsedAtMs: Type.Number(),
   verified: Type.Boolean(),
@@ -55,6 +51,7 @@ export function newContentRecord(meta: ContentMeta, nowMs: number): ContentRecor
     url,
     geometry,
     generation,
+    birth: randomBytes(4).toString('hex'),
     createdAtMs: nowMs,
     lastUsedAtMs: nowMs,
     verified: false,
@@ -63,42 +60,45 @@ export function newContentRecord(meta: ContentMeta, nowMs: number): ContentRecor
   }
 }
 
-export function pieceKey(task: TaskId, index: PieceIndex): string {
-  return `${task}:${index.toString(16).padStart(8, '0')}`
+/** False for a content that could not be read back: a wrong geometry, far too many pieces. */
+export function isKeepable(value: unknown): value is ContentRecord {
+  return contentRecord.Check(value) && pieceCount(value.geometry) <= MAX_PIECES
 }
 
-/** Task and index of a piece key, or undefined. */
-export function parsePieceKey(key: string): { task: string; index: PieceIndex } | undefined {
-  const match = /^([0-9a-f]{64}):([0-9a-f]{8})$/.exec(key)
+/** Whose piece it is. */
+export type PieceOwner = Pick<ContentRecord, 'task' | 'birth'>
+
+export function pieceKey({ task, birth }: PieceOwner, index: PieceIndex): string {
+  return `${task}:${birth}:${index.toString(16).padStart(8, '0')}`
+}
+
+/** The keys of all pieces of a content lie between these two. */
+export function pieceKeyRange({ task, birth }: PieceOwner): { gt: string; lt: string } {
+  return { gt: `${task}:${birth}:`, lt: `${task}:${birth};` }
+}
+
+/** What a piece key says, or undefined. */
+export function parsePieceKey(
+  key: string,
+): { task: string; birth: string; index: PieceIndex } | undefined {
+  const match = /^([0-9a-f]{64}):([0-9a-f]{8}):([0-9a-f]{8})$/.exec(key)
   if (match === null) return undefined
-  const [, task = '', index = ''] = match
-  return { task, index: Number.parseInt(index, 16) }
+  const [, task = '', birth = '', index = ''] = match
+  return { task, birth, index: Number.parseInt(index, 16) }
 }
-
-/** What a piece record is bound to: under another content of the same task it counts as corrupt. */
-export type PieceOwner = Pick<ContentMeta, 'generation' | 'geometry'>
 
 /** 32 bytes sha256, then the proof when there is one. */
-export function encodePieceRecord(owner: PieceOwner, key: string, record: PieceRecord): Buffer {
-  const body = Buffer.concat([record.sha256, record.proof ?? new Uint8Array()])
-  return seal(boundTo(owner, key), body)
+export function encodePieceRecord(key: string, record: PieceRecord): Buffer {
+  return seal(key, Buffer.concat([record.sha256, record.proof ?? new Uint8Array()]))
 }
 
-/** Undefined when the record is torn, corrupt, or of another content. */
-export function decodePieceRecord(
-  owner: PieceOwner,
-  key: string,
-  value: Buffer,
-): PieceRecord | undefined {
-  const body = unseal(boundTo(owner, key), value)
+/** Undefined when the record is torn or corrupt. */
+export function decodePieceRecord(key: string, value: Buffer): PieceRecord | undefined {
+  const body = unseal(key, value)
   if (body === undefined || body.length < SHA256_BYTES) return undefined
   const sha256 = body.subarray(0, SHA256_BYTES)
   const proof = body.subarray(SHA256_BYTES)
   return proof.length === 0 ? { sha256 } : { sha256, proof }
-}
-
-function boundTo({ generation, geometry }: PieceOwner, key: string): string {
-  return `${key} ${geometry.contentLength} ${geometry.pieceSize} ${geometry.stripes} ${generation}`
 }
 
 export function encodeContentRecord(record: ContentRecord): Buffer {
@@ -110,22 +110,21 @@ export function decodeContentRecord(key: string, value: Buffer): ContentRecord |
   const body = unseal(key, value)
   if (body === undefined) return undefined
   const record = parseJson(body.toString())
-  if (!contentRecord.Check(record) || record.task !== key) return undefined
-  return pieceCount(record.geometry) <= MAX_PIECES ? record : undefined
+  return isKeepable(record) && record.task === key ? record : undefined
 }
 
-/** Puts the CRC-32 of `place` and body in front, so that a damaged or misplaced value is noticed. */
-function seal(place: string, body: Buffer): Buffer {
+/** Puts the CRC-32 of key and body in front, so that a damaged or misplaced value is noticed. */
+function seal(key: string, body: Buffer): Buffer {
   const sealed = Buffer.alloc(CRC_BYTES + body.length)
-  sealed.writeUInt32BE(crc32(body, crc32(place)))
+  sealed.writeUInt32BE(crc32(body, crc32(key)))
   body.copy(sealed, CRC_BYTES)
   return sealed
 }
 
-function unseal(place: string, sealed: Buffer): Buffer | undefined {
+function unseal(key: string, sealed: Buffer): Buffer | undefined {
   if (sealed.length < CRC_BYTES) return undefined
   const body = sealed.subarray(CRC_BYTES)
-  return sealed.readUInt32BE() === crc32(body, crc32(place)) ? body : undefined
+  return sealed.readUInt32BE() === crc32(body, crc32(key)) ? body : undefined
 }
 
 function parseJson(text: string): unknown {

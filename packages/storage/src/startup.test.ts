@@ -100,13 +100,27 @@ test('a corrupt piece record costs its piece, and only that', async () => {
     await level.put(second ?? '', value ?? Buffer.alloc(0))
     await level.put(third ?? '', Buffer.alloc(2))
     await level.put('!pieces!nonsense', Buffer.from('nonsense'))
-    await level.put(`!pieces!${a.meta.task}:000000ff`, Buffer.from('beyond the end'))
+    await level.put(`${first?.slice(0, -8)}000000ff`, Buffer.from('beyond the end'))
   })
   await place.start()
   const content = await place.opened(a.meta.task)
   expect(content.havePieces).toBe(7)
   expect([0, 1, 2, 3].map((index) => content.has(index))).toEqual([false, false, false, true])
   content.release()
+})
+
+test('piece records of an earlier content of the same task are not taken for its own', async () => {
+  const a = await stored('a')
+  await place.withDatabase(async (level) => {
+    for (const key of await keysBelow(level, '!pieces!')) {
+      const value = await level.get(key)
+      await level.del(key)
+      const earlier = key.replace(/:[0-9a-f]{8}:/, ':00000000:')
+      await level.put(earlier, value ?? Buffer.alloc(0))
+    }
+  })
+  await place.start()
+  expect(place.store.list()).toMatchObject([{ task: a.meta.task, havePieces: 0, verified: false }])
 })
 
 test('a content with lost pieces is no longer verified', async () => {

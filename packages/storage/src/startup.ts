@@ -1,9 +1,9 @@
-import { unlinkSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { Bitfield } from '@df/codec'
 import type { Logger } from '@df/kit'
 import { pieceCount } from '@df/proto'
 import type { Layout } from './layout.ts'
-import type { MetaDb, MetaOp } from './meta-db.ts'
+import { deleteContent, type MetaDb, type MetaOp } from './meta-db.ts'
 import {
   type ContentRecord,
   decodeContentRecord,
@@ -32,15 +32,14 @@ export async function recoverContents(
   for (const { path, task } of layout.dataFiles()) {
     const record = task === undefined ? undefined : records.get(task)
     if (record === undefined) {
-      unlinkSync(path)
+      rmSync(path, { recursive: true })
       orphans++
       continue
     }
     records.delete(record.task)
     found.set(record.task, { record, have: new Bitfield(pieceCount(record.geometry)) })
   }
-  for (const task of records.keys())
-    deletions.push({ table: 'contents', key: task, value: undefined })
+  deletions.push(...Array.from(records.keys(), deleteContent))
   await readPieceRecords(db, found, deletions)
   await db.commit(deletions)
   if (orphans > 0 || deletions.length > 0) {
@@ -57,7 +56,7 @@ async function readContentRecords(
   for await (const entries of db.contents()) {
     for (const [key, value] of entries) {
       const record = decodeContentRecord(key, value)
-      if (record === undefined) deletions.push({ table: 'contents', key, value: undefined })
+      if (record === undefined) deletions.push(deleteContent(key))
       else records.set(key, record)
     }
   }
@@ -73,8 +72,8 @@ async function readPieceRecords(
     for (const [key, value] of entries) {
       const piece = parsePieceKey(key)
       const content = piece === undefined ? undefined : found.get(piece.task)
-      if (piece !== undefined && content !== undefined) {
-        const isRight = decodePieceRecord(content.record, key, value) !== undefined
+      if (piece !== undefined && content?.record.birth === piece.birth) {
+        const isRight = decodePieceRecord(key, value) !== undefined
         if (isRight && content.have.add(piece.index)) continue
       }
       deletions.push({ table: 'pieces', key, value: undefined })

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { PieceRecord } from './content-store.ts'
+import type { ContentMeta, PieceRecord } from './content-store.ts'
 import { createContentStore } from './create-content-store.ts'
 import { fill, KiB, sample, taskOf } from './test-support/samples.ts'
 import { TestStore } from './test-support/stores.ts'
@@ -303,6 +303,10 @@ test('a removed content leaves nothing on disk', async () => {
   content.release()
   await place.store.remove(a.meta.task)
   expect(readdirSync(join(place.dir, 'content', a.meta.task.slice(0, 2)))).toEqual([])
+  await place.stop()
+  await place.withDatabase(async (level) => {
+    expect((await level.keys().all()).filter((key) => !key.startsWith('!state!'))).toEqual([])
+  })
 })
 
 test('a content whose file somebody took away is forgotten', async () => {
@@ -342,10 +346,17 @@ test('files are closed when nobody holds them', async () => {
   expect(readdirSync('/proc/self/fd').length - before).toBeLessThan(10)
 })
 
-test('a content of absurdly many pieces is refused', async () => {
-  const a = sample('a')
-  const geometry = { contentLength: 2 ** 40, pieceSize: KiB, stripes: 1 }
-  await expect(place.store.create({ ...a.meta, geometry })).rejects.toMatchObject(failed)
+test('a content that could not be kept is refused', async () => {
+  const { meta } = sample('a')
+  const { geometry } = meta
+  const wrong: ContentMeta[] = [
+    { ...meta, geometry: { ...geometry, contentLength: 2 ** 40 } },
+    { ...meta, geometry: { ...geometry, pieceSize: 0 } },
+    { ...meta, geometry: { ...geometry, contentLength: -1 } },
+    { ...meta, task: '../../outside' as typeof meta.task },
+  ]
+  for (const one of wrong) await expect(place.store.create(one)).rejects.toMatchObject(failed)
+  expect(place.store.list()).toEqual([])
 })
 
 test('a store that is not started refuses', async () => {

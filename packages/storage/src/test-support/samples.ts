@@ -56,7 +56,7 @@ export async function fill(
   )
 }
 
-export function sha256(data: Uint8Array): Buffer {
+function sha256(data: Uint8Array): Buffer {
   return createHash('sha256').update(data).digest()
 }
 
