@@ -13,7 +13,7 @@ let place: TestStore
 // A file system of 8 MiB of its own; mounting takes root.
 beforeEach(async () => {
   place = new TestStore()
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', place.base])
+  execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', place.base])
   await place.start()
 })
 
@@ -21,7 +21,7 @@ afterEach(async () => {
   try {
     await place.stop()
   } finally {
-    execFileSync('umount', [place.base])
+    execFileSync('/bin/umount', [place.base])
     await place.remove()
   }
 })
