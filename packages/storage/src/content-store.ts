@@ -37,13 +37,19 @@ export interface PieceRecord {
 export interface ContentStore {
   /** @throws AppError DATA_DIR_IN_USE when another process has the directory; STORAGE_FAILED */
   start(): Promise<void>
+  /** Waits for what runs. Leases that are still out are void from then on. Never rejects. */
   stop(): Promise<void>
-  /** A stored content, complete or not, or undefined. Re-checks the recorded pieces once after an unclean end. */
+  /**
+   * A stored content, complete or not, or undefined. Once after an unclean end it re-checks the recorded
+   * pieces first, which takes as long as reading the file.
+   * @throws AppError STORAGE_FAILED
+   */
   open(task: TaskId): Promise<StoredContent | undefined>
   /**
    * The stored content of exactly this geometry and generation: what is there already, else a new empty one.
    * A content of the same task with another geometry or generation is dropped first.
-   * @throws AppError DISK_FULL when the quota leaves no room even after collecting garbage
+   * @throws AppError DISK_FULL when the quota leaves no room for all of it even after collecting garbage;
+   *   STORAGE_FAILED
    */
   create(meta: ContentMeta): Promise<StoredContent>
   /** Forgets a content; open holders read on until they release it, then the file goes. False when unknown. */

@@ -68,6 +68,7 @@ export class LinkOut {
     const { saved, isDropped } = this.#options
     if (isDropped()) throw misuse('a removed content with a name outside cannot be changed')
     const own = file.facts().links > 1 ? await this.#replaceByCopy(file) : file
+    own.setSize(saved.value.geometry.contentLength)
     saved.change({ linkedOutMtimeNs: null })
     await saved.save()
     return own
