@@ -269,6 +269,13 @@ describe('a blob that the engine cannot give', () => {
 })
 
 describe('a blob that stands still', () => {
+  it('is asked for once more when the registry breaks the connection before it answers', async () => {
+    const mirror = await mirrorWithBlob()
+    mirror.registry.faults.set({ match: 'HEAD .*blobs', reset: true, times: 1 })
+    expect(await mirror.ask(path)).toMatchObject({ status: 200, complete: true })
+    expect(mirror.registry.log.entries.map(({ method }) => method)).toEqual(['HEAD', 'HEAD'])
+  })
+
   it('is 404 when the engine does not open it in time', async () => {
     const mirror = await mirrorWithBlob({ silenceMs: 400 })
     mirror.engine.behaviour = { openHangs: true }
@@ -314,6 +321,18 @@ describe('wrong content', () => {
     expect(answer.complete).toBe(false)
     expect(answer.body.length).toBeLessThan(content.length)
     expect(mirror.engine.forgotten).toEqual([task])
+  })
+
+  it('is not resumed: who holds a part of it is sent to the registry itself', async () => {
+    const mirror = await mirrorWithBlob()
+    mirror.engine.behaviour = { openError: new AppError('DISK_FULL', 'no room') }
+    mirror.registry.faults.set({ match: 'GET .*blobs', corruptAt: 1000, times: 1 })
+    const { complete, body } = await mirror.ask(path)
+    expect(complete).toBe(false)
+    const resumed = await mirror.ask(path, { headers: { range: `bytes=${body.length}-` } })
+    expect(resumed.status).toBe(404)
+    const whole = await mirror.ask(path)
+    expect([whole.status, whole.body.equals(content)]).toEqual([200, true])
   })
 
   it('that is small is not seen at all: the registry gives the right one', async () => {

@@ -26,10 +26,27 @@ export async function serveBlob(pull: BlobPull, services: BlobServices): Promise
     const { status, headers } = wholeHead(what.digest, stored ?? right.size)
     return exchange.sendWhole({ status, headers, body: Buffer.alloc(0) })
   }
+  if (services.wrongBlobs.has(what.digest) && isResumption(exchange.request.headers.range)) {
+    throw new AppError('BLOB_UNAVAILABLE', 'what came of this blob before was wrong')
+  }
+  try {
+    await sendBlob(pull, services)
+  } catch (error) {
+    if (isAppError(error, 'CONTENT_DIGEST_MISMATCH')) services.wrongBlobs.add(what.digest)
+    throw error
+  }
+}
+
+async function sendBlob(pull: BlobPull, services: BlobServices): Promise<void> {
   const task = await openTask(pull, services.engine)
   if (!isAppError(task)) return serveTask(pull, task, services)
   services.onRescue(pull, task, 0)
   await sendDirect(pull, task, services)
+}
+
+/** Asks for what lies behind bytes that the caller has already. */
+function isResumption(range: string | undefined): boolean {
+  return /^bytes=0*[1-9]\d*-$/.test(range ?? '')
 }
 
 async function serveTask(pull: BlobPull, task: OpenTask, services: BlobServices): Promise<void> {

@@ -6,6 +6,7 @@ import type { Exchange } from './exchange.ts'
 import type { RegistryClient } from './registry-client.ts'
 import type { Rights } from './rights.ts'
 import type { Upstream } from './upstreams.ts'
+import type { WrongBlobs } from './wrong-blobs.ts'
 
 /** One GET or HEAD of the registry API, and where its answer goes. */
 export interface Pull {
@@ -30,6 +31,7 @@ export interface BlobServices {
   engine: Engine
   registry: RegistryClient
   rights: Rights
+  wrongBlobs: WrongBlobs
   metrics: DaemonMetrics
   /** Told when the engine failed and the registry is asked directly, `at` bytes into the blob. */
   onRescue(pull: BlobPull, reason: AppError, at: number): void

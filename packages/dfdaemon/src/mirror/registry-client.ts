@@ -85,12 +85,12 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     }
   }
 
-  function send(
+  async function send(
     { upstream, method, headers }: RegistryQuestion,
     url: URL,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
-    return dispatcher.request({
+    const request = {
       origin: url.origin,
       path: url.pathname + url.search,
       method,
@@ -98,10 +98,22 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       headersTimeout: headersTimeoutMs,
       bodyTimeout: silenceMs,
       signal,
-    })
+    }
+    try {
+      return await dispatcher.request(request)
+    } catch (error) {
+      if (signal.aborted || !isBrokenConnection(error)) throw error
+      return await dispatcher.request(request)
+    }
   }
 
   return { ask }
+}
+
+/** Without an answer: registries close kept connections whenever they like, so the same question is put once more. */
+function isBrokenConnection(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
 }
 
 /** Where the answer sends us, or undefined when it is final. @throws AppError ORIGIN_FAILED for another scheme */

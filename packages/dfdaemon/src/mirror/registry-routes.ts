@@ -15,8 +15,9 @@ import {
 import type { BlobPull, BlobServices, Pull } from './pull.ts'
 import { blobPath, parseTarget } from './target.ts'
 import type { Upstreams } from './upstreams.ts'
+import { WrongBlobs } from './wrong-blobs.ts'
 
-export interface RegistryRoutesOptions extends Omit<BlobServices, 'onRescue'> {
+export interface RegistryRoutesOptions extends Omit<BlobServices, 'onRescue' | 'wrongBlobs'> {
   upstreams: Upstreams
   logger: Logger
   /** Longest silence towards a caller; below the 10 s that no pull may stand still. */
@@ -34,6 +35,7 @@ export function registerRegistryRoutes(
   const { logger, silenceMs = 9800 } = options
   const services: BlobServices = {
     ...options,
+    wrongBlobs: new WrongBlobs(),
     onRescue({ what }, reason, at) {
       logger.warn(
         { repository: what.repository, digest: what.digest, at, ...reasonOf(reason) },
