@@ -83,6 +83,8 @@ export interface StoredContent {
    * @throws AppError STORAGE_FAILED when a piece of the range is absent or cannot be read
    */
   read(start: number, end: number): Promise<Buffer>
+  /** The same into a buffer of the caller: [start, start + length of the buffer). */
+  readInto(buffer: Buffer, start: number): Promise<void>
   /** Tells of each piece when it is stored; returns the way to stop. */
   onPiece(listener: (index: PieceIndex) => void): () => void
   /** Records that the whole content is right. Only when complete. */

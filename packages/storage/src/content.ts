@@ -204,10 +204,16 @@ export class Content implements Evictable {
   }
 
   async read(start: number, end: number): Promise<Buffer> {
-    this.#pieces.refuseUnstored(start, end)
-    if (start === end) return Buffer.alloc(0)
+    const buffer = Buffer.allocUnsafeSlow(Math.max(0, end - start))
+    await this.readInto(buffer, start)
+    return buffer
+  }
+
+  async readInto(buffer: Buffer, start: number): Promise<void> {
+    this.#pieces.refuseUnstored(start, start + buffer.length)
+    if (buffer.length === 0) return
     try {
-      return await this.#file.use((file) => file.read(start, end))
+      await this.#file.use((file) => file.readInto(buffer, start))
     } catch (error) {
       throw storageError(error, 'reading a content')
     }

@@ -49,6 +49,10 @@ export class Lease implements StoredContent {
     return await this.#held().read(start, end)
   }
 
+  async readInto(buffer: Buffer, start: number): Promise<void> {
+    await this.#held().readInto(buffer, start)
+  }
+
   async markVerified(): Promise<void> {
     await this.#held().markVerified()
   }

@@ -1,5 +1,13 @@
 import { createHash, type Hash } from 'node:crypto'
-import { AppError, type Digest, digestAlgorithm, digestHex, pieceCount, pieceSpan } from '@df/proto'
+import {
+  AppError,
+  type Digest,
+  digestAlgorithm,
+  digestHex,
+  type PieceIndex,
+  pieceCount,
+  pieceSpan,
+} from '@df/proto'
 import type { StoredContent } from './content-store.ts'
 
 const STEP_BYTES = 1024 * 1024
@@ -26,6 +34,17 @@ export class WholeDigest {
       if (index === this.#next) this.#start()
     })
     this.#start()
+  }
+
+  /**
+   * A piece whose bytes are at hand: hashed at once when it is the next one, which saves reading it back. It
+   * must be about to be stored.
+   */
+  offer(index: PieceIndex, data: Uint8Array): void {
+    if (index !== this.#next || this.#running !== undefined) return
+    if (this.#stopped || this.#failure !== undefined) return
+    this.#hash.update(data)
+    this.#next++
   }
 
   /**
@@ -71,10 +90,13 @@ export class WholeDigest {
 
   async #hashPrefix(): Promise<void> {
     const { geometry } = this.#content.meta
+    const buffer = Buffer.allocUnsafeSlow(Math.min(STEP_BYTES, geometry.pieceSize))
     while (this.#canGoOn()) {
       const { start, end } = pieceSpan(geometry, this.#next)
-      for (let at = start; at < end; at += STEP_BYTES) {
-        this.#hash.update(await this.#content.read(at, Math.min(at + STEP_BYTES, end)))
+      for (let at = start; at < end; at += buffer.length) {
+        const step = buffer.subarray(0, Math.min(buffer.length, end - at))
+        await this.#content.readInto(step, at)
+        this.#hash.update(step)
       }
       this.#next++
     }

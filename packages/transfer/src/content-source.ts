@@ -14,7 +14,8 @@ export interface ServedContent {
   /** Whether a piece that is absent may still come; false means it will not. */
   expects(index: PieceIndex): boolean
   proof(index: PieceIndex): Uint8Array | undefined
-  read(start: number, end: number): Promise<Buffer>
+  /** Fills the buffer with the bytes from `start` on. */
+  readInto(buffer: Buffer, start: number): Promise<void>
   onPiece(listener: (index: PieceIndex) => void): () => void
   release(): void
 }

@@ -15,4 +15,3 @@ export {
   type PieceRequest,
 } from './piece-client.ts'
 export { createPieceServer, type PieceServer, type PieceServerOptions } from './piece-server.ts'
-export { writeChunk } from './response-writer.ts'

@@ -5,7 +5,7 @@ import {
   parseRangeHeader,
   type TicketVerifier,
 } from '@df/codec'
-import { problemOf, type TokenBucket } from '@df/kit'
+import { BufferPool, problemOf, type TokenBucket } from '@df/kit'
 import {
   AppError,
   headers,
@@ -23,6 +23,8 @@ import { SendQueue } from './send-queue.ts'
 
 /** How long a request for a piece on its way is held before it is answered 503 PIECE_NOT_YET. */
 const HOLD_MS = 1000
+/** Read buffers kept for the next sends. */
+const KEPT_BUFFER_BYTES = 8 * 1024 * 1024
 
 export interface PieceServerOptions {
   content: ContentSource
@@ -50,6 +52,7 @@ export interface PieceServer {
 export function createPieceServer(options: PieceServerOptions): PieceServer {
   const queue = options.queue ?? new SendQueue()
   const holdMs = options.holdMs ?? HOLD_MS
+  const buffers = new BufferPool(KEPT_BUFFER_BYTES)
 
   return {
     async handle(request, response, task) {
@@ -134,11 +137,12 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
       await awaitPiece(content, index, holdMs, signal)
       const end = Math.min(range.end, pieceSpan(content.geometry, index).end)
       await writeBody({
-        read: (from, to) => content.read(from, to),
+        readInto: (buffer, from) => content.readInto(buffer, from),
         start: at,
         end,
         response,
         signal,
+        buffers,
         limit: (bytes) => options.uploads.take(bytes, signal),
       })
       options.onSent?.(task, end - at)

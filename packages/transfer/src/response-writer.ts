@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import type { BufferPool } from '@df/kit'
 import { AppError } from '@df/proto'
 
 /** Read size; 1 MiB was the best measured (performance.md §1). */
@@ -7,55 +8,49 @@ const READ_BYTES = 1024 * 1024
 const SLOW_RECEIVER_MS = 30_000
 
 export interface BodyPart {
-  read(start: number, end: number): Promise<Buffer>
+  /** Fills the buffer with the bytes from `start` on. */
+  readInto(buffer: Buffer, start: number): Promise<void>
   start: number
   end: number
   response: Writable
   signal: AbortSignal
+  buffers: BufferPool
   /** Waits until this many bytes may be sent. */
-  limit?(bytes: number): Promise<void>
-}
-
-/** Writes [start, end) to the response, reading at most 1 MiB ahead of what the receiver took. */
-export async function writeBody(part: BodyPart): Promise<void> {
-  for (let at = part.start; at < part.end; ) {
-    const end = Math.min(part.end, at + READ_BYTES)
-    await part.limit?.(end - at)
-    const bytes = await part.read(at, end)
-    await writeChunk(part.response, bytes, part.signal)
-    at = end
-  }
+  limit(bytes: number): Promise<void>
 }
 
 /**
- * Writes one chunk and waits while the receiver is behind.
- * @throws the signal's reason; AppError PARENT_FAILED when the receiver takes nothing for 30 s or is gone
+ * Writes [start, end) to the response, one chunk at a time, each read when the one before has been taken.
+ * @throws what reading throws; the signal's reason; AppError PARENT_FAILED when the receiver takes nothing for 30 s
  */
-export async function writeChunk(
-  response: Writable,
-  bytes: Uint8Array,
-  signal: AbortSignal,
-): Promise<void> {
+export async function writeBody(part: BodyPart): Promise<void> {
+  for (let at = part.start; at < part.end; ) {
+    const bytes = Math.min(READ_BYTES, part.end - at)
+    await part.limit(bytes)
+    const buffer = part.buffers.take(bytes)
+    await part.readInto(buffer, at)
+    await writeChunk(part.response, buffer, part.signal)
+    part.buffers.giveBack(buffer)
+    at += bytes
+  }
+}
+
+/** Resolves when the chunk has left this process, so that its buffer can be used again. */
+async function writeChunk(response: Writable, chunk: Buffer, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
-  if (response.destroyed) throw new AppError('PARENT_FAILED', 'the receiver left')
-  if (response.write(bytes)) return
   await new Promise<void>((resolve, reject) => {
-    const settle = (finish: () => void) => {
+    const settle = (error?: unknown) => {
       clearTimeout(timer)
-      response.off('drain', onDrain)
-      response.off('close', onClose)
       signal.removeEventListener('abort', onAbort)
-      finish()
+      if (error) reject(error)
+      else resolve()
     }
-    const onDrain = () => settle(resolve)
-    const onClose = () => settle(() => reject(new AppError('PARENT_FAILED', 'the receiver left')))
-    const onAbort = () => settle(() => reject(signal.reason))
+    const onAbort = () => settle(signal.reason)
     const timer = setTimeout(
-      () => settle(() => reject(new AppError('PARENT_FAILED', 'the receiver takes nothing'))),
+      () => settle(new AppError('PARENT_FAILED', 'the receiver takes nothing')),
       SLOW_RECEIVER_MS,
     )
-    response.once('drain', onDrain)
-    response.once('close', onClose)
     signal.addEventListener('abort', onAbort, { once: true })
+    response.write(chunk, settle)
   })
 }

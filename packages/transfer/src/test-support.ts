@@ -44,8 +44,8 @@ export class TestContent implements ServedContent {
     return this.#proofs[index]
   }
 
-  async read(start: number, end: number): Promise<Buffer> {
-    return this.bytes.subarray(start, end)
+  async readInto(buffer: Buffer, start: number): Promise<void> {
+    this.bytes.copy(buffer, 0, start, start + buffer.length)
   }
 
   onPiece(listener: (index: number) => void): () => void {

@@ -285,6 +285,7 @@ export class Download implements SwarmMember {
     if (content === undefined || this.#state !== 'fetching') return
     if (content.has(index) || this.#storing.has(index)) return
     this.#storing.add(index)
+    this.#digestCheck?.offer(index, data)
     try {
       await content.writePiece(index, data, record)
     } finally {

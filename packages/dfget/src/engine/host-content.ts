@@ -20,7 +20,7 @@ export function hostContent(
         expects: (index: PieceIndex) =>
           !content.has(index) && downloadOf(task)?.state === 'fetching',
         proof: (index: PieceIndex) => content.proof(index),
-        read: (start, end) => content.read(start, end),
+        readInto: (buffer, start) => content.readInto(buffer, start),
         onPiece: (listener) => content.onPiece(listener),
         release: () => content.release(),
       }

@@ -284,9 +284,9 @@ export class Seed implements ServedContent {
     return this.#proofs[index]
   }
 
-  async read(start: number, end: number): Promise<Buffer> {
+  async readInto(buffer: Buffer, start: number): Promise<void> {
     this.served.push(Math.floor(start / this.geometry.pieceSize))
-    return this.#bytes.subarray(start, end)
+    this.#bytes.copy(buffer, 0, start, start + buffer.length)
   }
 
   onPiece(listener: (index: number) => void): () => void {

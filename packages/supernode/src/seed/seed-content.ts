@@ -21,7 +21,7 @@ export function seedContent(
         has: (index) => content.has(index) && content.proof(index) !== undefined,
         expects: () => isGrowing(task, generation),
         proof: (index) => content.proof(index),
-        read: (start, end) => content.read(start, end),
+        readInto: (buffer, start) => content.readInto(buffer, start),
         onPiece: (listener) => content.onPiece(listener),
         release: () => content.release(),
       }
