@@ -1,6 +1,7 @@
 import { get, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '@df/proto'
+import { bytesSource } from '@df/testkit'
 import { describe, expect, it } from 'vitest'
 import { bytesOf, type MirrorOptions, sha256, startMirror } from '../test-support/mirror.ts'
 
@@ -323,12 +324,25 @@ describe('wrong content', () => {
     expect(mirror.engine.forgotten).toEqual([task])
   })
 
-  it('is not resumed: who holds a part of it is sent to the registry itself', async () => {
-    const mirror = await mirrorWithBlob()
-    mirror.engine.behaviour = { openError: new AppError('DISK_FULL', 'no room') }
+  it('sends engines that try again to the registry itself for a while', async () => {
+    const mirror = await startMirror()
+    await mirror.registry.content.addBlob('library/app', bytesSource(content))
     mirror.registry.faults.set({ match: 'GET .*blobs', corruptAt: 1000, times: 1 })
     const { complete, body } = await mirror.ask(path)
     expect(complete).toBe(false)
+    const resumed = await mirror.ask(path, { headers: { range: `bytes=${body.length}-` } })
+    expect(resumed.status).toBe(404)
+    expect((await mirror.ask(path)).status).toBe(404)
+  })
+
+  it('is not resumed even when the right one is here by now', async () => {
+    const mirror = await mirrorWithBlob()
+    mirror.engine.put({ kind: 'blob', digest }, bytesOf('other', content.length))
+    const { complete, body } = await mirror.ask(path)
+    expect(complete).toBe(false)
+    mirror.engine.put({ kind: 'blob', digest }, content)
+    await (await mirror.engine.open({ identity: { kind: 'blob', digest }, source: { url: path } }))
+      .finished
     const resumed = await mirror.ask(path, { headers: { range: `bytes=${body.length}-` } })
     expect(resumed.status).toBe(404)
     const whole = await mirror.ask(path)

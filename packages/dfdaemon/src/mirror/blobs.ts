@@ -26,8 +26,9 @@ export async function serveBlob(pull: BlobPull, services: BlobServices): Promise
     const { status, headers } = wholeHead(what.digest, stored ?? right.size)
     return exchange.sendWhole({ status, headers, body: Buffer.alloc(0) })
   }
-  if (services.wrongBlobs.has(what.digest) && isResumption(exchange.request.headers.range)) {
-    throw new AppError('BLOB_UNAVAILABLE', 'what came of this blob before was wrong')
+  const isMended = !isResumption(exchange.request.headers.range) && isStored(services, what.digest)
+  if (services.wrongBlobs.has(what.digest) && !isMended) {
+    throw new AppError('BLOB_UNAVAILABLE', 'what came of this blob a moment ago was wrong')
   }
   try {
     await sendBlob(pull, services)
@@ -107,6 +108,10 @@ function refusalError({ status, headers }: RegistryAnswer): AppError {
   const code = status === 429 ? 'ORIGIN_RATE_LIMITED' : 'ORIGIN_FORBIDDEN'
   const detail = { status, ...(retryAfter === undefined ? {} : { retryAfter }) }
   return new AppError(code, `the registry answered ${status}`, { detail })
+}
+
+function isStored({ engine }: BlobServices, digest: Digest): boolean {
+  return storedSize(engine, digest) !== undefined
 }
 
 function storedSize(engine: Engine, digest: Digest): number | undefined {

@@ -1,7 +1,7 @@
 import type { Digest } from '@df/proto'
 
 export interface WrongBlobsOptions {
-  /** Default 60 s: longer than an engine waits before it resumes. */
+  /** Default 20 s: docker tries to resume after 5 s, and to have all of it 10 s later. */
   ttlMs?: number
   /** Milliseconds of a clock that never goes back. */
   now?: () => number
@@ -11,14 +11,15 @@ const maxEntries = 1000
 
 /**
  * Blobs of which a caller got bytes that turned out wrong, before the connection was cut. Whoever resumes such a blob
- * would put right bytes behind wrong ones: he is sent to the registry itself, which docker then asks for all of it.
+ * would put right bytes behind wrong ones, and who asks again may get wrong ones again: for a while engines are sent to
+ * the registry itself, so that they do not try here until they give up.
  */
 export class WrongBlobs {
   readonly #expiryMs = new Map<Digest, number>()
   readonly #ttlMs: number
   readonly #now: () => number
 
-  constructor({ ttlMs = 60_000, now = () => performance.now() }: WrongBlobsOptions = {}) {
+  constructor({ ttlMs = 20_000, now = () => performance.now() }: WrongBlobsOptions = {}) {
     this.#ttlMs = ttlMs
     this.#now = now
   }
