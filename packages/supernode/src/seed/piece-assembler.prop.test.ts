@@ -53,8 +53,8 @@ describe('a piece assembler', () => {
     )
   })
 
-  it('holds no more than a mebibyte that is not stored yet', async () => {
-    const geometry = geometryOf(64 * 1024 * 1024, 256 * 1024)
+  it('holds no more than a few pieces that are not stored yet', async () => {
+    const geometry = geometryOf(64 * 1024 * 1024, 64 * 1024)
     let storing = 0
     let most = 0
     const assembler = new PieceAssembler({

@@ -3,7 +3,7 @@ import { type Geometry, type PieceIndex, pieceAt, pieceLength } from '@df/proto'
 import type { HashedPiece } from './piece-sink.ts'
 
 /** Bytes that may wait to be stored for one connection, beside the piece being filled. */
-const PENDING_BYTES = 1024 * 1024
+const PENDING_BYTES = 256 * 1024
 
 export interface AssemblerOptions {
   geometry: Geometry

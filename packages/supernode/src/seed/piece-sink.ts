@@ -20,9 +20,16 @@ export class PieceSink {
   readonly #content: StoredContent
   readonly #key: SigningKey
   readonly #subject: ProofSubject
+  readonly #onPiece: ((piece: HashedPiece) => void) | undefined
   #waiting: Waiting[] = []
 
-  constructor(content: StoredContent, key: SigningKey) {
+  /** `onPiece` sees each piece right before it is stored. */
+  constructor(
+    content: StoredContent,
+    key: SigningKey,
+    onPiece: ((piece: HashedPiece) => void) | undefined,
+  ) {
+    this.#onPiece = onPiece
     this.#content = content
     this.#key = key
     const { task, generation, geometry } = content.meta
@@ -48,6 +55,7 @@ export class PieceSink {
       const first = group[0]?.piece.index ?? 0
       const proofs = signPieces(this.#key, this.#subject, first, sha256s)
       group.forEach(({ piece, resolve, reject }, at) => {
+        this.#onPiece?.(piece)
         const proof = proofs[at]
         const record =
           proof === undefined ? { sha256: piece.sha256 } : { sha256: piece.sha256, proof }

@@ -137,9 +137,8 @@ async function fill(
     first?.cancel()
     return
   }
-  await checked(reading, content, async () => {
+  await checked(setup, reading, content, async (sink) => {
     if (content.complete) return
-    const sink = new PieceSink(content, setup.key)
     await readMissing({
       ...setup,
       ...reading,
@@ -159,14 +158,15 @@ function firstMissing({ segmentBytes }: ReadingSetup, content: StoredContent): S
 
 /** Fills a content and checks its digest alongside. */
 async function checked(
+  { key }: ReadingSetup,
   { identity }: Reading,
   content: StoredContent,
-  work: () => Promise<void>,
+  work: (sink: PieceSink) => Promise<void>,
 ): Promise<void> {
   const digest = digestOf(identity)
   const whole = digest === undefined ? undefined : new WholeDigest(content, digest)
   try {
-    await work()
+    await work(new PieceSink(content, key, ({ index, data }) => whole?.offer(index, data)))
     await whole?.finish()
     await content.markVerified()
   } finally {
@@ -198,20 +198,19 @@ async function readSpooled(
     )
     const content = await createContent(setup, reading, whole, file.sizeBytes)
     reading.onContent(content)
-    await checked(reading, content, () => cut(setup, reading, content, file))
+    await checked(setup, reading, content, (sink) => cut(reading, content, file, sink))
   } finally {
     await file.discard()
   }
 }
 
 async function cut(
-  setup: ReadingSetup,
   { signal }: Reading,
   content: StoredContent,
   file: SpoolFile,
+  sink: PieceSink,
 ): Promise<void> {
   const { geometry } = content.meta
-  const sink = new PieceSink(content, setup.key)
   const assembler = new PieceAssembler({
     geometry,
     start: 0,

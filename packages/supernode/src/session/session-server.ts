@@ -120,7 +120,7 @@ export class SessionServer {
       opened: (link) => {
         this.#byHost.get(link.host)?.replaced()
         this.#byHost.set(link.host, session)
-        logger.info({ host: link.host, url: link.url, program: link.program }, 'host connected')
+        logger.info({ host: link.host, url: link.url, hostProgram: link.program }, 'host connected')
         listener.connect(link)
       },
       received: (link, message) => {
