@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Bench, hostId, plannedHosts } from './test-support.ts'
+import { Bench, hostId, plannedHosts, taskId } from './test-support.ts'
 
 /** The root of stripe 0 and its first two children. */
 function family(bench: Bench): [number, number, number] {
@@ -93,6 +93,41 @@ describe('a parent reported lost', () => {
     expect(bench.peer(parent).children).toBeGreaterThan(0)
   })
 
+  it('does not get the one reporter above itself when all others depend on it', () => {
+    const bench = new Bench().swarm(40)
+    const [root, child] = family(bench)
+    bench.lost(child, root)
+    expect(bench.childrenIn(0, 'seed')).toEqual([root])
+    expect(bench.peer(child).parents[0]).not.toBe(hostId(root))
+  })
+
+  it('may leave meanwhile, and comes back as any other', () => {
+    const bench = new Bench().swarm(9)
+    const [parent, first, second] = family(bench)
+    bench.lost(first, parent)
+    bench.lost(second, parent)
+    bench.leave(parent)
+    bench.pass(6)
+    addHosts(bench, 10)
+    bench.join(parent)
+    addHosts(bench, 20)
+    bench.pass(20_000)
+    addHosts(bench, 30)
+    expect(bench.peer(parent).children).toBeGreaterThan(0)
+    expect(bench.state.tasks.get(taskId)?.demoted.size).toBe(0)
+  })
+
+  it('is asked again when the reporter found too many others lost', () => {
+    const bench = new Bench().swarm(40)
+    for (let host = 0; host < 30; host++) bench.lost(39, host)
+    const [avoided] = bench.state.tasks
+      .get(taskId)
+      ?.roster.flatMap(({ host, avoided: all }) => (host === hostId(39) ? [all] : [])) ?? [
+      new Set(),
+    ]
+    expect(avoided).toEqual(new Set(Array.from({ length: 16 }, (_, index) => hostId(14 + index))))
+  })
+
   it('is not judged by hosts that have nothing to do with it', () => {
     const bench = new Bench().swarm(60)
     const strangers = bench
@@ -107,13 +142,23 @@ describe('a parent reported lost', () => {
     expect(bench.peer(0).children).toBe(children)
   })
 
-  it('is replaced by the seed when there is nobody else', () => {
+  it('is replaced by the seed when there is nobody else, and fetches from the reporter', () => {
     const bench = new Bench().swarm(2)
     bench.lost(1, 0)
-    expect(bench.peer(1).parents).toEqual(['seed', 'seed', 'seed', 'seed'])
+    for (const stripe of [0, 1, 2, 3]) {
+      expect(bench.childrenIn(stripe, 'seed')).toEqual([1])
+      expect(bench.childrenIn(stripe, 1)).toEqual([0])
+    }
+  })
+
+  it('shares the seed with the reporter when neither can fetch from the other, until a third can serve one', () => {
+    const bench = new Bench().swarm(2)
+    bench.lost(1, 0)
+    bench.lost(0, 1)
+    for (const stripe of [0, 1, 2, 3]) expect(bench.childrenIn(stripe, 'seed')).toEqual([0, 1])
     bench.pass(10)
-    bench.join(2)
-    expect(new Set(bench.peer(1).parents)).toEqual(new Set(['seed', hostId(2)]))
+    bench.join(2, 1000)
+    for (const stripe of [0, 1, 2, 3]) expect(bench.childrenIn(stripe, 'seed')).toHaveLength(1)
   })
 
   it('is not avoided by going to somebody who depends on it', () => {
@@ -139,6 +184,15 @@ describe('a host reported bad', () => {
     bench.pass(60_000)
     bench.progress(parent, 1000)
     expect(bench.peer(parent).children).toBe(0)
+  })
+
+  it('gives its place to one of its children', () => {
+    const bench = new Bench().swarm(100)
+    const [root, interior] = family(bench)
+    const children = bench.childrenIn(0, interior)
+    bench.bad(root, interior)
+    expect(bench.childrenIn(0, root).some((host) => children.includes(host))).toBe(true)
+    expect(bench.childrenIn(0, root)).not.toContain(interior)
   })
 
   it('stays banned when it leaves and comes back', () => {

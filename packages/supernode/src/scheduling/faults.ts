@@ -20,7 +20,7 @@ export function reportLost(turn: Turn, task: SchedulerTask, reporter: Member, lo
     reporter.spares.includes(lost) ||
     (task.content?.swarm.parentsOf(reporter).includes(lost.host) ?? false)
   avoid(task, reporter, lost)
-  if (wasNeighbour && isBelieved(task, reporter.host) && !task.demoted.has(lost)) {
+  if (wasNeighbour && isBelieved(task, reporter.host)) {
     for (const [host, at] of lost.lostBy) {
       if (turn.now - at > LOST_WINDOW_MS) lost.lostBy.delete(host)
     }

@@ -61,40 +61,27 @@ export class Placer {
   }
 
   #seat(place: Place): boolean {
-    const parent = this.#roomFor(place)
+    const parent = this.#forest.tree(place).findRoom((host) => this.#isGood(host, place))
     if (parent !== undefined) this.#forest.attach(place, parent)
     return parent !== undefined
   }
 
-  #roomFor(place: Place): Place | undefined {
-    return this.#forest.tree(place).findRoom((parent) => this.#isGood(parent, place))
-  }
-
-  /** No good slot is free: the least loaded host that is good takes one child more, else any that can, else the seed. */
+  /**
+   * No good slot is free: the least loaded host that is good takes one child more. If there is none, one that
+   * depends on an avoided host will do: whoever takes a living host for lost must not end up above everybody.
+   * The seed is the last resort.
+   */
   #squeezeIn(place: Place): void {
     const tree = this.#forest.tree(place)
-    const reachable = (parent: Place) => !avoids(place, parent)
     const parent =
-      this.#leastLoaded(place, (candidate) => this.#isGood(candidate, place)) ??
-      tree.findRoom(reachable) ??
-      this.#leastLoaded(place, reachable)
-    if (parent !== undefined) {
-      this.#forest.attach(place, parent)
-      tree.noteGuest(place)
-      return
-    }
-    // Who may not serve must not hold the seed's slot before one who may.
-    const idler = tree.seed.children.find(
-      (child) => child.peer.home === 'nowhere' && !this.#isBehind(place, child),
-    )
-    const swap = place.peer.home !== 'nowhere' && idler !== undefined
-    if (swap) this.#forest.detach(idler)
-    this.#forest.attach(place, tree.seed)
-    if (swap) this.#squeezeIn(idler)
+      this.#leastLoaded(place, (host) => this.#isGood(host, place)) ??
+      this.#leastLoaded(place, (host) => !avoids(place, host) && !this.#isBehind(host, place)) ??
+      tree.seed
+    this.#forest.attach(place, parent)
     tree.noteGuest(place)
   }
 
-  #leastLoaded(place: Place, accepts: (candidate: Place) => boolean): Place | undefined {
+  #leastLoaded(place: Place, accepts: (host: Place) => boolean): Place | undefined {
     const peer = this.#forest.servers.find(({ places }) => {
       const candidate = places[place.stripe]
       return candidate !== undefined && candidate.depth !== DETACHED && accepts(candidate)
@@ -102,14 +89,16 @@ export class Placer {
     return peer?.places[place.stripe]
   }
 
-  /** Those that hold no slot take one that became free; from the seed they go to any good host. */
+  /**
+   * Those that hold no slot take one that became free. From the seed they go to any good host, the newest
+   * first; so one that came to the seed as it is ahead of all gets those below it that held the seed's slot.
+   */
   #seatGuests(tree: StripeTree): void {
     for (const guest of tree.guests()) {
       if (!tree.isGuest(guest)) continue
-      const good = (candidate: Place) => this.#isGood(candidate, guest)
-      const parent =
-        this.#roomFor(guest) ??
-        (guest.parent === tree.seed ? this.#leastLoaded(guest, good) : undefined)
+      const good = (host: Place) => this.#isGood(host, guest)
+      const fromSeed = guest.parent === tree.seed
+      const parent = tree.findRoom(good) ?? (fromSeed ? this.#leastLoaded(guest, good) : undefined)
       if (parent === undefined) continue
       this.#forest.detach(guest)
       this.#forest.attach(guest, parent)

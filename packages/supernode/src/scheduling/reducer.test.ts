@@ -90,6 +90,13 @@ describe('joining', () => {
   })
 })
 
+it('does not believe that a host has less than it said, unless it joins again', () => {
+  const bench = new Bench().swarm(2)
+  bench.progress(0, 50)
+  bench.progress(0, 40)
+  expect(bench.peer(0).have).toBe(50)
+})
+
 describe('plans', () => {
   it('are not sent when nothing changed', () => {
     const bench = new Bench().swarm(20)
@@ -134,6 +141,15 @@ describe('leaving', () => {
     bench.join(2)
     bench.leave(2)
     expect(plannedHosts(bench.pass(10))).toEqual([])
+  })
+
+  it('sends no plan to a host that joined again and left before the task was ready', () => {
+    const bench = new Bench()
+    bench.join(0)
+    bench.join(1)
+    bench.join(1)
+    bench.leave(1)
+    expect(plannedHosts(bench.ready())).toEqual([0])
   })
 
   it('forgets a task that is gone, and knows nothing of it when it comes again', () => {

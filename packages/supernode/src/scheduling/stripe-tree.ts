@@ -89,7 +89,6 @@ export class StripeTree {
   /** Takes a place, with all that hangs on it, from its parent. */
   detach(place: Place): void {
     const { parent } = place
-    this.#guests.delete(place)
     if (parent === undefined) return
     parent.children.splice(parent.children.indexOf(place), 1)
     place.parent = undefined

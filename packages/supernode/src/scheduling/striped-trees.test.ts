@@ -63,15 +63,17 @@ describe('one more host', () => {
   it('comes after those that are ahead of it', () => {
     const bench = oneByOne(10)
     for (let host = 0; host < 10; host++) bench.progress(host, 500)
+    const before = bench.peers().map(({ parents }) => parents)
     for (let host = 10; host < 30; host++) {
       bench.join(host)
       bench.pass(10)
     }
-    const late = new Set(Array.from({ length: 20 }, (_, index) => hostId(10 + index)))
-    const early = bench.peers().filter(({ host }) => !late.has(host))
-    for (const { parents } of early) {
-      for (const parent of parents) expect(late.has(parent as never)).toBe(false)
-    }
+    expect(
+      bench
+        .peers()
+        .slice(0, 10)
+        .map(({ parents }) => parents),
+    ).toEqual(before)
     for (const stripe of stripes) expect(bench.childrenIn(stripe, 'seed')).toHaveLength(1)
   })
 
@@ -99,6 +101,16 @@ describe('hosts that come with pieces', () => {
       }
     }
   })
+})
+
+it('puts a host that is ahead of all others between the seed and them', () => {
+  const bench = new Bench().swarm(30)
+  bench.pass(10)
+  bench.join(30, 900)
+  for (const stripe of stripes) {
+    expect(bench.childrenIn(stripe, 'seed')).toEqual([30])
+    expect(bench.childrenIn(stripe, 30).length).toBeGreaterThan(0)
+  }
 })
 
 describe('an interior host that leaves', () => {

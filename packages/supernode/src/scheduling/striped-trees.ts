@@ -49,6 +49,7 @@ class StripedTrees implements Swarm {
     if (peer.serving) this.#stopServing(peer, unplaced)
     for (const place of peer.places) {
       this.#forest.detach(place)
+      // Its own parent may just have been given another role.
       unplaced.delete(place)
     }
     this.#peers.delete(member.host)
@@ -116,17 +117,8 @@ class StripedTrees implements Swarm {
       for (const child of this.#forest.dismissChildren(place)) unplaced.add(child)
     }
     this.#forest.setHome(peer, 'nowhere')
-    if (peer.complete) {
-      for (const place of peer.places) this.#forest.tree(place).uproot(place)
-      return
-    }
-    for (const place of peer.places) {
-      if (place.parent?.peer.host !== 'seed') continue
-      // The slots of the seed are for those that pass on what they get.
-      this.#forest.detach(place)
-      unplaced.add(place)
-    }
-    this.#evenOut(unplaced)
+    if (peer.complete) for (const place of peer.places) this.#forest.tree(place).uproot(place)
+    else this.#evenOut(unplaced)
   }
 
   /** The host has everything: it leaves its parents and becomes a root, with its children. */
