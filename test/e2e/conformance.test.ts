@@ -45,11 +45,6 @@ describe('the mirror answers as the registry itself does', () => {
     ['a blob’s beginning', () => `/v2/${repository}/blobs/${layer()}`, { range: 'bytes=0-99' }],
     ['a blob’s rest', () => `/v2/${repository}/blobs/${layer()}`, { range: 'bytes=1000-' }],
     ['a blob’s end', () => `/v2/${repository}/blobs/${layer()}`, { range: 'bytes=-77' }],
-    [
-      'a range outside a blob',
-      () => `/v2/${repository}/blobs/${layer()}`,
-      { range: 'bytes=99999999-' },
-    ],
     ['a blob that is not there', () => `/v2/${repository}/blobs/${absent}`],
   ]
 
@@ -65,6 +60,14 @@ describe('the mirror answers as the registry itself does', () => {
       expect(mirrored).toEqual(direct)
     }
   })
+})
+
+it('a range outside a blob is 416 with the size (docker-registry 2.8 breaks off there)', async () => {
+  const url = `${mirrorUrl}/v2/${repository}/blobs/${image.blobs.at(-1)?.digest}`
+  const answer = await fetch(url, { headers: { range: 'bytes=99999999-' } })
+  const size = image.blobs.at(-1)?.source.sizeBytes
+  expect([answer.status, answer.headers.get('content-range')]).toEqual([416, `bytes */${size}`])
+  await answer.body?.cancel()
 })
 
 describe('the mirror takes nothing in', () => {

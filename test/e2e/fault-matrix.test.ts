@@ -78,13 +78,13 @@ describe('a registry behind the mirror', () => {
     )
     faulty.faults.clear()
 
-    for (const { name, image, pulled, silenceMs, requests } of outcomes) {
-      const told = `${name}: ${JSON.stringify({ pulled, requests }, undefined, 1)}`
-      if (!fault.mayFail.includes(name)) expect(pulled.ok, told).toBe(true)
-      if (pulled.ok) expect(pulled.digest, told).toBe(image.digest)
-      expect(silenceMs, told).toBeLessThanOrEqual(maxSilenceMs)
-      expect(pulled.tookMs, told).toBeLessThanOrEqual(maxPullMs)
-    }
+    const worse = outcomes.filter(
+      ({ name, image, pulled, silenceMs }) =>
+        !(pulled.ok ? pulled.digest === image.digest : fault.mayFail.includes(name)) ||
+        silenceMs > maxSilenceMs ||
+        pulled.tookMs > maxPullMs,
+    )
+    expect(worse, JSON.stringify(worse, undefined, 1)).toEqual([])
   })
 })
 
