@@ -204,7 +204,8 @@ export class Content implements Evictable {
   }
 
   async read(start: number, end: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafeSlow(Math.max(0, end - start))
+    this.#pieces.refuseUnstored(start, end)
+    const buffer = Buffer.allocUnsafeSlow(end - start)
     await this.readInto(buffer, start)
     return buffer
   }

@@ -101,13 +101,6 @@ export class DataFile {
     return bytesWritten
   }
 
-  /** Bytes [start, end) in a buffer of their own. */
-  async read(start: number, end: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafeSlow(end - start)
-    await this.readInto(buffer, start)
-    return buffer
-  }
-
   /** Fills the buffer with the bytes from `start` on. */
   async readInto(buffer: Buffer, start: number): Promise<void> {
     for (let done = 0; done < buffer.length; ) {

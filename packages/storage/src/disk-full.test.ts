@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { flipByte } from './test-support/damage.ts'
 import { fill, KiB, type Sample, sample } from './test-support/samples.ts'
 import { TestStore } from './test-support/stores.ts'
 
@@ -111,6 +112,34 @@ test('what was stored after the disk was full survives a restart', async () => {
     expect((await again.read(0, from.bytes.length)).equals(from.bytes)).toBe(true)
     again.release()
   }
+})
+
+test('a discard that could not be recorded is not forgotten: the end does not count as clean', async () => {
+  const b = sample('b', { length: 512 * KiB, pieceSize: KiB })
+  const content = await place.store.create(b.meta)
+  await fill(content, b)
+  const free = fillDisk()
+  // The last page of the database's log has room for some.
+  let index = 0
+  const isDiscarded = () =>
+    content.discard([index]).then(
+      () => true,
+      () => false,
+    )
+  while (index < b.pieces && (await isDiscarded())) index++
+  expect(index).toBeLessThan(b.pieces)
+  expect(content.has(index)).toBe(false)
+  flipByte(place.dataPath(b.meta.task), index * KiB)
+  free()
+  await content.discard([b.pieces - 1])
+  content.release()
+
+  await place.restart()
+  expect(place.store.list()).toMatchObject([{ havePieces: b.pieces - index - 1 }])
+  const again = await place.opened(b.meta.task)
+  expect(again.has(index)).toBe(false)
+  expect(again.havePieces).toBe(b.pieces - index - 2)
+  again.release()
 })
 
 test('a content can be created on a full disk when something can be evicted', async () => {

@@ -40,7 +40,7 @@ export class Layout {
 
   /** A name beside a task's data file; removed at the next start when it is still there. */
   asidePath(task: TaskId, what: 'gone' | 'new'): string {
-    return `${this.dataPath(task)}.${what}-${process.pid}-${this.#asideCount++}`
+    return `${this.dataPath(task)}.${what}-${this.#asideCount++}`
   }
 
   /**

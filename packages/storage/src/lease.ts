@@ -1,17 +1,19 @@
 import type { PieceIndex } from '@df/proto'
-import type { Content } from './content.ts'
 import type { ContentMeta, PieceRecord, StoredContent } from './content-store.ts'
 import { misuse } from './storage-error.ts'
+
+/** What all holders share. */
+type LeasedContent = Omit<StoredContent, 'release'>
 
 /** One holder's view of a content that it shares with others. */
 export class Lease implements StoredContent {
   readonly meta: ContentMeta
-  readonly #content: Content
+  readonly #content: LeasedContent
   readonly #onRelease: () => void
   readonly #stopListening = new Set<() => void>()
   #released = false
 
-  constructor(content: Content, onRelease: () => void) {
+  constructor(content: LeasedContent, onRelease: () => void) {
     this.meta = content.meta
     this.#content = content
     this.#onRelease = onRelease

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs'
 import { argv } from 'node:process'
 import type { ContentStore } from '../content-store.ts'
 import { createContentStore } from '../create-content-store.ts'
+import { errnoOf } from '../storage-error.ts'
 import { KiB, type Sample, sample } from './samples.ts'
 
 /** Contents that the writer works at, all at once. */
@@ -54,9 +55,15 @@ function generationAfter(store: ContentStore, name: string, round: number): stri
   return present?.generation ?? `${process.pid}-${round}`
 }
 
-/** Written at once, so that it is out before a kill. */
+/** Written at once, so that it is out before a kill. The pipe is full while the reader is slow: tried again then. */
 function say(line: string): void {
-  writeSync(1, `${line}\n`)
+  for (let rest = Buffer.from(`${line}\n`); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') throw error
+    }
+  }
 }
 
 if (import.meta.main) await writeUntilKilled(argv[2] ?? '')
