@@ -12,6 +12,8 @@ const pureSources = [
 /** The only sources that may touch `process`; everything else gets what it needs passed in. */
 const processSources = [
   /^packages\/[^/]+\/src\/main\.ts$/,
+  // kit frames the process for all programs: signals, exit codes, the user it runs as.
+  /^packages\/kit\/src\/(program|data-dir)\.ts$/,
   /^packages\/testkit\//,
   /^(test|bench|scripts)\//,
 ]

@@ -87,7 +87,7 @@ export class Lease implements StoredContent {
     this.#onRelease()
   }
 
-  #held(): Content {
+  #held(): LeasedContent {
     if (this.#released) throw misuse('the content was released')
     return this.#content
   }

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { createEventLog, replay } from './event-log.ts'
 import type { Swarm } from './placement-policy.ts'
-import { runSteps, steps } from './test-steps.ts'
-import { Bench, taskId } from './test-support.ts'
+import { Bench, taskId } from './test-support/model.ts'
+import { runSteps, steps } from './test-support/steps.ts'
 
 function record(bench: Bench, options = { seed: 1, seedSlots: 1 }): string[] {
   const lines: string[] = []

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Bench, hostId, plannedHosts, taskId } from './test-support.ts'
+import { Bench, hostId, plannedHosts, taskId } from './test-support/model.ts'
 
 /** The root of stripe 0 and its first two children. */
 function family(bench: Bench): [number, number, number] {

@@ -1,6 +1,6 @@
 import type { TaskId } from '@df/proto'
 import { describe, expect, it } from 'vitest'
-import { Bench, hostId, plannedHosts, taskId } from './test-support.ts'
+import { Bench, hostId, plannedHosts, taskId } from './test-support/model.ts'
 
 describe('joining', () => {
   it('answers the first host of a ready task at once, with the seed for every stripe', () => {

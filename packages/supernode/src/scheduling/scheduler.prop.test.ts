@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ParentId } from './events.ts'
 import type { Member } from './scheduler-state.ts'
-import { calmSteps, levelSteps, PIECES, runSteps, steps } from './test-steps.ts'
-import { Bench, taskId } from './test-support.ts'
+import { Bench, taskId } from './test-support/model.ts'
+import { calmSteps, levelSteps, PIECES, runSteps, steps } from './test-support/steps.ts'
 
 function placed(bench: Bench): Map<HostId, Member> {
   const members = bench.state.tasks.get(taskId)?.roster ?? []

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Bench, hostId } from './test-support.ts'
+import { Bench, hostId } from './test-support/model.ts'
 
 function sparesOf(bench: Bench, host: number) {
   return bench.plans.get(hostId(host))?.spares ?? []

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Bench, hostId, plannedHosts } from './test-support.ts'
+import { Bench, hostId, plannedHosts } from './test-support/model.ts'
 
 const stripes = [0, 1, 2, 3]
 

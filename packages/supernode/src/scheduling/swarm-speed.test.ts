@@ -1,7 +1,7 @@
 import type { HostId } from '@df/proto'
 import { expect, it } from 'vitest'
 import type { ParentId } from './events.ts'
-import { Bench, hostId } from './test-support.ts'
+import { Bench, hostId } from './test-support/model.ts'
 
 const STRIPES = 4
 const PIECES = 1000

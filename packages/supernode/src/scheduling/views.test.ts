@@ -1,6 +1,6 @@
 import type { TaskId } from '@df/proto'
 import { expect, it } from 'vitest'
-import { Bench, hostId, taskId } from './test-support.ts'
+import { Bench, hostId, taskId } from './test-support/model.ts'
 import { peersOf, tasksOf } from './views.ts'
 
 it('shows each host of a task with its parents and the number of its children', () => {

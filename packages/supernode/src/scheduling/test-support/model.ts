@@ -1,8 +1,8 @@
 import type { HostId, TaskId } from '@df/proto'
-import type { ParentId, SchedulerCommand, SchedulerEvent } from './events.ts'
-import { reduce } from './reducer.ts'
-import { createSchedulerState, type SchedulerOptions } from './scheduler-state.ts'
-import { type PeerView, peersOf } from './views.ts'
+import type { ParentId, SchedulerCommand, SchedulerEvent } from '../events.ts'
+import { reduce } from '../reducer.ts'
+import { createSchedulerState, type SchedulerOptions } from '../scheduler-state.ts'
+import { type PeerView, peersOf } from '../views.ts'
 
 export interface Plan {
   parents: ParentId[]

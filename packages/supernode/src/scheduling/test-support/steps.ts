@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type Bench, hostId, taskId } from './test-support.ts'
+import { type Bench, hostId, taskId } from './model.ts'
 
 /** One thing that happens to a swarm. `pick` chooses among the host's neighbours, or any host when it has none. */
 export type Step =
