@@ -51,7 +51,9 @@ export async function composeDaemon(
   const engine = createEngine({
     dataDir,
     store,
-    spool: new Spool(join(dataDir, 'spool'), () => quotaBytes - store.usage().storedBytes),
+    spool: new Spool(join(dataDir, 'spool'), () =>
+      quotaBytes === 0 ? Number.POSITIVE_INFINITY : quotaBytes - store.usage().storedBytes,
+    ),
     origin: createOriginClient({ dispatcher }),
     supernodes: config.supernode,
     ...(supernodeCa === undefined ? {} : { supernodeCa }),
