@@ -5,6 +5,7 @@ import {
   ftruncateSync,
   openSync,
   read,
+  readSync,
   rmSync,
   write,
   writeSync,
@@ -15,8 +16,10 @@ import pLimit from 'p-limit'
 const FILE_MODE = 0o600
 /** Larger writes go to the thread pool: they would hold up the event loop for milliseconds. */
 const MAX_SYNC_BYTES = 1024 * 1024
-/** A small write that takes this long means that the kernel throttles writers. */
-const SLOW_WRITE_MS = 10
+/** A small write or read that takes this long means that the kernel throttles writers, or that a disk was waited for. */
+const SLOW_MS = 40
+/** For so long what was written is read at once. */
+const HOT_MS = 30_000
 const SLOW_PERIOD_MS = 5000
 
 /** Half of the process's thread pool, so that writers held up by the kernel leave threads to all others. */
@@ -30,6 +33,7 @@ const writeAsync = promisify(write)
 export class DataFile {
   readonly #fd: number
   #asyncUntilMs = 0
+  #hotUntilMs = 0
 
   private constructor(fd: number) {
     this.#fd = fd
@@ -84,9 +88,10 @@ export class DataFile {
 
   #writeAtOnce(data: Uint8Array, from: number, offset: number): number {
     const startMs = performance.now()
+    this.#hotUntilMs = startMs + HOT_MS
     const written = writeSync(this.#fd, data, from, data.length - from, offset + from)
     const endMs = performance.now()
-    if (endMs - startMs > SLOW_WRITE_MS) this.#asyncUntilMs = endMs + SLOW_PERIOD_MS
+    if (endMs - startMs > SLOW_MS) this.#asyncUntilMs = endMs + SLOW_PERIOD_MS
     return written
   }
 
@@ -103,12 +108,23 @@ export class DataFile {
 
   /** Fills the buffer with the bytes from `start` on. */
   async readInto(buffer: Buffer, start: number): Promise<void> {
+    if (buffer.length <= MAX_SYNC_BYTES && performance.now() < this.#hotUntilMs) {
+      if (this.#readAtOnce(buffer, start)) return
+    }
     for (let done = 0; done < buffer.length; ) {
       const left = buffer.length - done
       const { bytesRead } = await readAsync(this.#fd, buffer, done, left, start + done)
       if (bytesRead === 0) throw new Error(`the data file ends at byte ${start + done}`)
       done += bytesRead
     }
+  }
+
+  /** What was written a moment ago is in the page cache: the way through the thread pool would cost more than the copy. */
+  #readAtOnce(buffer: Buffer, start: number): boolean {
+    const startMs = performance.now()
+    const isWhole = readSync(this.#fd, buffer, 0, buffer.length, start) === buffer.length
+    if (performance.now() - startMs > SLOW_MS) this.#hotUntilMs = 0
+    return isWhole
   }
 
   close(): void {

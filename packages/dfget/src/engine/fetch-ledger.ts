@@ -6,6 +6,8 @@ const LACKS_MS = 300
 
 export interface OpenFetch extends InFlight {
   abort: AbortController
+  /** The piece is here and being stored: nothing is left to abort. */
+  arrived: boolean
 }
 
 /** The requests a task has open, and what its neighbours said lately. */
@@ -41,7 +43,7 @@ export class FetchLedger {
 
   /** Ends the other requests for a piece that came. */
   abortPiece(index: PieceIndex): void {
-    for (const fetch of this.forPiece(index)) fetch.abort.abort()
+    for (const fetch of this.forPiece(index)) if (!fetch.arrived) fetch.abort.abort()
   }
 
   /** Ends every request to a host that is not asked any more. */

@@ -136,7 +136,7 @@ export class SwarmFetcher {
   async #fetch(wanted: InFlight): Promise<void> {
     const parent = this.#peers.get(wanted.from)
     if (parent === undefined) return
-    const fetch: OpenFetch = { ...wanted, abort: new AbortController() }
+    const fetch: OpenFetch = { ...wanted, abort: new AbortController(), arrived: false }
     const { signal } = fetch.abort
     this.#ledger.add(fetch)
     const bytes = pieceLength(this.#options.subject.geometry, wanted.index)
@@ -155,6 +155,7 @@ export class SwarmFetcher {
         into,
         onBytes: this.#options.onBytes,
       })
+      fetch.arrived = true
       await this.#keep(wanted, piece)
     } catch (error) {
       if (!signal.aborted && !this.#stopped) this.#failed(wanted, toAppError(error))
