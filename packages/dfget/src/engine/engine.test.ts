@@ -51,7 +51,9 @@ describe('engine', () => {
     expect(got.bytes.equals(bytes)).toBe(true)
     expect(got.snapshot.received).toEqual({ peers: 0, seed: bytes.length, origin: 0 })
     expect(origin.requests).toEqual([])
-    expect(supernode.messages.at(-1)).toMatchObject({ type: 'progress', have: '49:all' })
+    await expect
+      .poll(() => supernode.messages.at(-1))
+      .toMatchObject({ type: 'progress', have: '49:all' })
   })
 
   test('hands pieces on while it is still fetching: the second host is fed by the first', async () => {
