@@ -4,7 +4,7 @@ import { Lab } from '../test/support/lab.ts'
 import { countOf } from './support/arguments.ts'
 import { floorSeconds } from './support/floor.ts'
 import { startBlobRegistry } from './support/registry.ts'
-import { median, spread } from './support/statistics.ts'
+import { spread } from './support/statistics.ts'
 import { createSwarmNetwork } from './support/swarm-network.ts'
 import { runSwarm, type SwarmRun, type Way } from './support/swarm-run.ts'
 import { table } from './support/table.ts'
@@ -71,6 +71,8 @@ ${values.megabytes} MB, floor ${floor.toFixed(1)} s, ${runs} runs: median [least
         'fastest, s',
         'registry ÷ blob',
         'SuperNode sent ÷ blob',
+        'CPU of daemons, s',
+        'greatest daemon, MiB',
       ],
       ways.map((way) =>
         row(
@@ -95,24 +97,20 @@ ${values.megabytes} MB, floor ${floor.toFixed(1)} s, ${runs} runs: median [least
 }
 
 function row(way: Way, mine: readonly SwarmRun[], floor: number): string[] {
-  const slowest = mine.map(({ hostSeconds }) => Math.max(...hostSeconds))
-  return [
+  const of = (value: (run: SwarmRun) => number, digits: number) => spread(mine.map(value), digits)
+  const slowest = (run: SwarmRun) => Math.max(...run.hostSeconds)
+  const common = [
     way,
-    spread(slowest, 1),
-    (median(slowest) / floor).toFixed(2),
-    spread(
-      mine.map(({ hostSeconds }) => Math.min(...hostSeconds)),
-      1,
-    ),
-    spread(
-      mine.map(({ registryCopies }) => registryCopies),
-      3,
-    ),
-    way === 'direct'
-      ? '–'
-      : spread(
-          mine.map(({ supernodeCopies }) => supernodeCopies),
-          2,
-        ),
+    of(slowest, 1),
+    of((run) => slowest(run) / floor, 2),
+    of((run) => Math.min(...run.hostSeconds), 1),
+    of((run) => run.registryCopies, 3),
+  ]
+  if (way === 'direct') return [...common, '–', '–', '–']
+  return [
+    ...common,
+    of((run) => run.supernodeCopies, 2),
+    of((run) => run.cpuSeconds, 1),
+    of((run) => run.peakMemoryBytes / 2 ** 20, 0),
   ]
 }

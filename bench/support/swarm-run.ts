@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type NetworkHost, programCommand, run } from '@df/testkit'
 import { digestOfFile, download } from '../../test/support/curl.ts'
 import { Lab, type TestProgram } from '../../test/support/lab.ts'
+import { cpuSeconds, peakMemoryBytes } from '../../test/support/process-stat.ts'
 import type { BlobRegistry } from './registry.ts'
 import type { SwarmNetwork } from './swarm-network.ts'
 
@@ -16,6 +17,9 @@ export interface SwarmRun {
   registryCopies: number
   /** Wire bytes of the SuperNode's cable, headers and control included. */
   supernodeCopies: number
+  /** CPU time of all dfdaemons and the SuperNode together, and the most memory one of them took, in bytes. */
+  cpuSeconds: number
+  peakMemoryBytes: number
 }
 
 export interface SwarmRunOptions {
@@ -38,9 +42,15 @@ export async function runSwarm(options: SwarmRunOptions): Promise<SwarmRun> {
     const fetchers = await Promise.all(
       network.hosts.map((host) => prepare(lab, host, { ...options, supernode })),
     )
+    const pids = [supernode, ...fetchers.map(({ dfdaemon }) => dfdaemon)].flatMap((program) =>
+      program === undefined ? [] : [program.daemon.pid],
+    )
     const before = await network.supernodeHost.bytes()
+    const cpuBefore = await cpuOf(pids)
     const hostSeconds = await Promise.all(fetchers.map(({ fetch }) => fetch()))
     const after = await network.supernodeHost.bytes()
+    const cpuSeconds = (await cpuOf(pids)) - cpuBefore
+    const memory = await Promise.all(pids.map(peakMemoryBytes))
     for (const { path } of fetchers) {
       const digest = await digestOfFile(path)
       if (digest !== blob.digest) throw new Error(`${way}: ${digest} instead of ${blob.digest}`)
@@ -51,14 +61,22 @@ export async function runSwarm(options: SwarmRunOptions): Promise<SwarmRun> {
       hostSeconds,
       registryCopies: registry.bytesSent(blob.digest) / blobBytes,
       supernodeCopies: (after.sent - before.sent) / blobBytes,
+      cpuSeconds,
+      peakMemoryBytes: Math.max(0, ...memory),
     }
   } finally {
     await lab.stop()
   }
 }
 
+async function cpuOf(pids: readonly number[]): Promise<number> {
+  const seconds = await Promise.all(pids.map(cpuSeconds))
+  return seconds.reduce((sum, one) => sum + one, 0)
+}
+
 interface Fetcher {
   path: string
+  dfdaemon?: TestProgram
   /** Gives the seconds it took. */
   fetch(): Promise<number>
 }
@@ -77,13 +95,13 @@ async function prepare(
   if (supernode === undefined) return { path, fetch: curl(blob.url) }
 
   if (way === 'dfdaemon') {
-    const { url } = await lab.dfdaemon({
+    const dfdaemon = await lab.dfdaemon({
       supernodeUrl: supernode.url,
       upstreamUrl: registry.url,
       address: host.address,
       within,
     })
-    return { path, fetch: curl(url + new URL(blob.url).pathname) }
+    return { path, dfdaemon, fetch: curl(dfdaemon.url + new URL(blob.url).pathname) }
   }
   const dfget = [
     ...[...programCommand('dfget'), blob.url, '-O', path, '--digest', blob.digest, '--no-progress'],

@@ -9,7 +9,7 @@ import {
   type EngineClient,
 } from '../support/engines.ts'
 import { Lab, type TestProgram } from '../support/lab.ts'
-import { peakMemoryBytes } from '../support/memory.ts'
+import { peakMemoryBytes } from '../support/process-stat.ts'
 
 const maxMemoryBytes = 250 * 2 ** 20
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Daemon, type DaemonOptions } from './daemon.ts'
 
 export type ProgramName = 'supernode' | 'dfdaemon' | 'dfget'
@@ -44,10 +44,14 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   }
 }
 
-/** How one of our programs is run, to put arguments behind; for commands that end, with `run`. */
+/**
+ * How one of our programs is run, to put arguments behind; for commands that end, with `run`. The built ones are started
+ * as a shell would, by their first line, which has options for Node in it.
+ */
 export function programCommand(program: ProgramName, from: 'dist' | 'source' = 'dist'): string[] {
   const directory = join(packages, program)
+  const path = `PATH=${dirname(process.execPath)}:${process.env['PATH']}`
   return from === 'dist'
-    ? [process.execPath, join(directory, 'bin', `${program}.js`)]
+    ? ['env', path, join(directory, 'bin', `${program}.js`)]
     : [process.execPath, '--conditions=df-source', join(directory, 'src/main.ts')]
 }
