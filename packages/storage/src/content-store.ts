@@ -70,11 +70,17 @@ export interface StoredContent {
   /** ⌈pieces/8⌉ bytes, bit 7 of byte 0 is piece 0. A copy. */
   bits(): Uint8Array
   /**
-   * Stores a piece: data first, then its record. Writing a piece that is there already does nothing.
+   * Stores a piece; it can be read and served from then on. Its record follows within milliseconds: see
+   * {@link recorded}. Writing a piece that is there already does nothing.
    * `data` is not to change until this resolves.
    * @throws AppError DISK_FULL (ENOSPC, EDQUOT) or STORAGE_FAILED; the piece is then absent
    */
   writePiece(index: PieceIndex, data: Uint8Array, record: PieceRecord): Promise<void>
+  /**
+   * Resolves when every piece stored so far is recorded, so that it outlives a kill.
+   * @throws AppError DISK_FULL or STORAGE_FAILED when some could not be; those are absent again
+   */
+  recorded(): Promise<void>
   /** Proof of a stored piece, when it has one. None once the content is removed: it is not for others then. */
   proof(index: PieceIndex): Uint8Array | undefined
   /**

@@ -15,6 +15,7 @@ import {
   putContent,
   putPiece,
 } from './meta-db.ts'
+import { PieceRecording } from './piece-recording.ts'
 import { PieceSet } from './piece-set.ts'
 import { wrongPieces } from './recheck.ts'
 import { type ContentRecord, newContentRecord } from './records.ts'
@@ -51,6 +52,7 @@ export class Content implements Evictable {
   readonly #listeners = new Set<(index: PieceIndex) => void>()
   readonly #saved: SavedRecord
   readonly #linkOut: LinkOut
+  readonly #recording: PieceRecording
   #leases = 0
   #dropped = false
   #closing = false
@@ -68,6 +70,10 @@ export class Content implements Evictable {
     this.#saved = new SavedRecord(context.db, record)
     this.#pieces = pieces
     this.#recorded = recorded
+    this.#recording = new PieceRecording({
+      write: (records) => this.#record(records),
+      onFailed: (indexes) => this.#takeOut(indexes),
+    })
     this.#file = new HeldFile(context.layout.dataPath(task), {
       opened: (file) => this.#look(file),
       idle: () => this.#becameIdle(),
@@ -200,7 +206,8 @@ export class Content implements Evictable {
   /** A dropped content has no proofs any more: it is not for others. */
   proof(index: PieceIndex): Uint8Array | undefined {
     if (!this.#pieces.has(index) || this.#dropped) return undefined
-    return this.#context.db.piece(this.#saved.value, index)?.proof
+    const record = this.#recording.recent(index)
+    return (record ?? this.#context.db.piece(this.#saved.value, index))?.proof
   }
 
   async read(start: number, end: number): Promise<Buffer> {
@@ -229,15 +236,22 @@ export class Content implements Evictable {
 
   async markVerified(): Promise<void> {
     if (!this.complete) throw misuse('a content that is not complete cannot be verified')
+    this.#recording.flush()
     this.#saved.change({ verified: true })
     await this.#saved.save()
   }
 
   async discard(indexes: Iterable<PieceIndex>): Promise<void> {
+    this.#recording.flush()
     const deletions = this.#takeOut(indexes)
     if (deletions.length === 0) return
     this.#saved.change({ verified: false })
     await this.#saved.save(deletions)
+  }
+
+  async recorded(): Promise<void> {
+    await this.#recording.settled()
+    this.#recording.throwFailure()
   }
 
   recheck(): Promise<number> {
@@ -276,6 +290,7 @@ export class Content implements Evictable {
   async close(): Promise<MetaOp[]> {
     this.#closing = true
     await this.#file.settled()
+    await this.#recording.settled()
     this.#file.close()
     return this.#saved.unsaved()
   }
@@ -296,6 +311,7 @@ export class Content implements Evictable {
     const { db, logger } = this.#context
     const { task, geometry } = this.meta
     try {
+      await this.#recording.settled()
       const wrong = await this.#file.use((file) =>
         wrongPieces({
           file,
@@ -326,26 +342,33 @@ export class Content implements Evictable {
     data: Uint8Array,
     record: PieceRecord,
   ): Promise<void> {
-    const { space, db } = this.#context
+    const { space } = this.#context
+    this.#recording.throwFailure()
     space.take(data.length)
     try {
       const target =
         this.#saved.value.linkedOutMtimeNs === null ? file : await this.#linkOut.ownFile(file)
       await space.retryWhenFull(data.length, () => target.write(data, this.#pieces.offsetOf(index)))
-      await space.retryWhenFull(data.length, async () => {
-        if (!this.#dropped) await db.commit([putPiece(this.#saved.value, index, record)])
-      })
     } catch (error) {
       space.giveBack(data.length)
       throw storageError(error, 'storing a piece')
     }
     this.#pieces.add(index)
+    this.#recording.add(index, record)
     this.#tell(index)
+  }
+
+  async #record(records: ReadonlyMap<PieceIndex, PieceRecord>): Promise<void> {
+    if (this.#dropped) return
+    const { space, db } = this.#context
+    const ops = [...records].map(([index, record]) => putPiece(this.#saved.value, index, record))
+    await space.retryWhenFull(0, () => db.commit(ops))
   }
 
   /** Takes pieces out; gives the deletions of their records. */
   #takeOut(indexes: Iterable<PieceIndex>): MetaOp[] {
     const gone = this.#pieces.takeOut(indexes)
+    for (const index of gone) this.#recording.drop(index)
     this.#context.space.giveBack(this.#pieces.bytesOf(gone))
     return gone.map((index) => deletePiece(this.#saved.value, index))
   }

@@ -51,6 +51,10 @@ export class Lease implements StoredContent {
     return await this.#held().read(start, end)
   }
 
+  async recorded(): Promise<void> {
+    await this.#held().recorded()
+  }
+
   async readInto(buffer: Buffer, start: number): Promise<void> {
     await this.#held().readInto(buffer, start)
   }

@@ -36,6 +36,7 @@ async function fillOverAndOver(store: ContentStore, name: string): Promise<never
     const write = async () => {
       for (let index = missing.pop(); index !== undefined; index = missing.pop()) {
         await content.writePiece(index, from.piece(index), from.record(index))
+        await content.recorded()
         say(`stored ${name} ${from.meta.generation} ${index}`)
       }
     }

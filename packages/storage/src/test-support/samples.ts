@@ -54,6 +54,7 @@ export async function fill(
   await Promise.all(
     [...indexes].map((index) => content.writePiece(index, from.piece(index), from.record(index))),
   )
+  await content.recorded()
 }
 
 function sha256(data: Uint8Array): Buffer {
