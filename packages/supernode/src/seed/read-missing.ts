@@ -53,17 +53,19 @@ export async function readMissing(options: ReadMissingOptions): Promise<void> {
     while (lanes.size <= wanted && !signal.aborted) {
       const work = queue.shift()
       if (work === undefined) return
+      const isAlone = lanes.size === 1
       try {
         await readSegment(work, { ...options, signal, onBytes })
       } catch (cause) {
         const error = toAppError(cause)
-        if (lanes.size === 1 || !isTransient(error)) {
+        if (isAlone || !isTransient(error)) {
           failure ??= error
           halt.abort(error)
           return
         }
         queue.unshift(work)
-        wanted = lanes.size - 1
+        // Refused beside others says nothing of the origin: it is tried once more alone.
+        wanted = Math.max(1, lanes.size - 1)
         probe.limit(wanted)
         return
       }
