@@ -338,7 +338,7 @@ it('a terminal gets a bar that redraws itself', async () => {
   const result = await box.shell(script, [url, '-O', 'out', '--daemon', 'none'])
   expect(result.code, result.stderr).toBe(0)
   expect(result.stdout).toMatch(/\r *\d+% +\[=*> *\] .* of 4 MiB .*MiB\/s.*ETA/)
-  expect(result.stdout).toMatch(/\nout: 4 MiB in /)
+  expect(result.stdout).toMatch(/\x1b\[Kout: 4 MiB in /)
 })
 
 describe('certificates', () => {

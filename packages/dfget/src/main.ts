@@ -5,6 +5,7 @@ import { run } from './run.ts'
 
 /** A process that is done but does not end is ended after this. */
 const LINGER_MS = 500
+const DEFAULT_COLUMNS = 80
 
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
@@ -21,7 +22,8 @@ function sink(stream: NodeJS.WriteStream): TextSink {
   stream.on('error', () => {})
   return {
     write: (text) => void stream.write(text),
-    columns: () => (stream.isTTY ? stream.columns : undefined),
+    // A terminal that does not know its width says 0.
+    columns: () => (stream.isTTY ? stream.columns || DEFAULT_COLUMNS : undefined),
   }
 }
 

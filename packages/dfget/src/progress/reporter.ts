@@ -24,11 +24,9 @@ export interface TextSink {
 const BAR_EVERY_MS = 100
 const LINES_EVERY_MS = 3000
 const EVENTS_EVERY_MS = 500
-const DEFAULT_COLUMNS = 80
 
 /** A bar that redraws itself on a terminal, a plain line every few seconds elsewhere, none when `quiet`; a summary at the end. */
 export function createTextReporter(sink: TextSink, { quiet }: { quiet: boolean }): Reporter {
-  const isTerminal = sink.columns() !== undefined
   let drawn = false
   const line = (text: string) => {
     if (drawn) sink.write('\r\x1b[K')
@@ -36,14 +34,15 @@ export function createTextReporter(sink: TextSink, { quiet }: { quiet: boolean }
     sink.write(`${oneLine(text)}\n`)
   }
   return {
-    everyMs: isTerminal ? BAR_EVERY_MS : LINES_EVERY_MS,
+    everyMs: sink.columns() === undefined ? LINES_EVERY_MS : BAR_EVERY_MS,
     start() {},
     progress(progress) {
       if (quiet) return
-      if (!isTerminal) return line(plainLine(progress))
+      const columns = sink.columns()
+      if (columns === undefined) return line(plainLine(progress))
       drawn = true
       // The last column stays free: many terminals wrap when it is written.
-      sink.write(`\r${barLine(progress, (sink.columns() ?? DEFAULT_COLUMNS) - 1)}\x1b[K`)
+      sink.write(`\r${barLine(progress, columns - 1)}\x1b[K`)
     },
     note: line,
     done: (info) => line(summaryLine(info)),

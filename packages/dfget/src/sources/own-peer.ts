@@ -89,8 +89,10 @@ class OwnPeer implements PeerDownload {
   }
 
   async close({ resumable }: { resumable: boolean }): Promise<void> {
-    const keep = resumable && this.haveBytes() > 0
+    const { state, haveBytes } = this.#task.snapshot()
+    const keep = resumable && haveBytes > 0
     this.#task.close()
+    if (!resumable && state !== 'complete') await this.#engine.forget(this.#task.task)
     await this.#engine.stop()
     await settleDataDir(this.#dataDir, keep)
   }
