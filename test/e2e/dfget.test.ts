@@ -67,9 +67,10 @@ describe('content', () => {
 
     const dfget = box.start([`${origin.url}/sparse`, '-O', 'out', ...alone])
     let peakBytes = 0
-    const watch = setInterval(async () => {
-      peakBytes = Math.max(peakBytes, await peakMemoryBytes(dfget.pid))
-    }, 200)
+    const sample = async () => {
+      peakBytes = await peakMemoryBytes(dfget.pid).catch(() => peakBytes)
+    }
+    const watch = setInterval(() => void sample(), 200)
     const exit = await dfget.exited
     clearInterval(watch)
     expect(exit, dfget.stderr).toMatchObject({ code: 0 })
@@ -338,7 +339,7 @@ it('a terminal gets a bar that redraws itself', async () => {
   const result = await box.shell(script, [url, '-O', 'out', '--daemon', 'none'])
   expect(result.code, result.stderr).toBe(0)
   expect(result.stdout).toMatch(/\r *\d+% +\[=*> *\] .* of 4 MiB .*MiB\/s.*ETA/)
-  expect(result.stdout).toMatch(/\x1b\[Kout: 4 MiB in /)
+  expect(result.stdout).toContain('\x1b[Kout: 4 MiB in ')
 })
 
 describe('certificates', () => {

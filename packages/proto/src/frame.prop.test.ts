@@ -7,7 +7,10 @@ import type { HostMessage, SupernodeMessage } from './session.ts'
 
 const hex = (length: number) =>
   fc
-    .array(fc.constantFrom(...'0123456789abcdef'), { minLength: length, maxLength: length })
+    .array(fc.constantFrom(...'0123456789abcdef'.split('')), {
+      minLength: length,
+      maxLength: length,
+    })
     .map((digits) => digits.join(''))
 const task = hex(64).map((text) => text as TaskId)
 const host = hex(32).map((text) => text as HostId)

@@ -53,7 +53,8 @@ async function refusedOf(content: Awaited<ReturnType<TestStore['opened']>>, from
   const outcomes = await Promise.allSettled(
     indexes.map((index) => content.writePiece(index, from.piece(index), from.record(index))),
   )
-  await content.recorded().catch((error: unknown) => expect(error).toMatchObject(full))
+  const recorded = content.recorded().then(() => full)
+  expect(await recorded.catch((error: unknown) => error)).toMatchObject(full)
   const refused = indexes.filter((index) => !content.has(index))
   const reasons = outcomes.filter((outcome) => outcome.status === 'rejected')
   expect(reasons.every(({ reason }) => reason.code === 'DISK_FULL')).toBe(true)

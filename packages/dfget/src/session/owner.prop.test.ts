@@ -5,7 +5,7 @@ import { ownersOf } from './owner.ts'
 
 const names = fc.uniqueArray(fc.webUrl(), { minLength: 1, maxLength: 6 })
 const tasks = fc
-  .array(fc.constantFrom(...'0123456789abcdef'), { minLength: 64, maxLength: 64 })
+  .array(fc.constantFrom(...'0123456789abcdef'.split('')), { minLength: 64, maxLength: 64 })
   .map((digits) => digits.join('') as TaskId)
 
 describe('ownersOf', () => {

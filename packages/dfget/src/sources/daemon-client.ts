@@ -13,8 +13,10 @@ import {
 import { Compile } from 'typebox/compile'
 import { Agent, type Dispatcher } from 'undici'
 
-/** A daemon on this host answers within a millisecond; one that needs longer is no help. */
-const PROBE_TIMEOUT_MS = 300
+/** Where nobody listens this host says so at once. */
+const CONNECT_TIMEOUT_MS = 300
+/** A daemon answers within a millisecond, but on a busy host either side may have to wait for its turn. */
+const PROBE_TIMEOUT_MS = 2000
 const MAX_ANSWER_BYTES = 64 * 1024
 
 const problem = Compile(ProblemSchema)
@@ -30,13 +32,18 @@ export interface DaemonAnswer {
 /** The local API of a dfdaemon. Its time limits are the caller's. */
 export class DaemonClient {
   readonly #base: URL
-  readonly #agent = new Agent({ allowH2: false, headersTimeout: 0, bodyTimeout: 0 })
+  readonly #agent = new Agent({
+    allowH2: false,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
 
   constructor(url: string) {
     this.#base = new URL(url)
   }
 
-  /** Whether a daemon answers at once. Throws only the signal's reason. */
+  /** Whether a daemon answers. Throws only the signal's reason. */
   async isAlive(signal: AbortSignal): Promise<boolean> {
     const soon = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)])
     try {
