@@ -13,9 +13,10 @@ import {
 import { Compile } from 'typebox/compile'
 import { Agent, type Dispatcher } from 'undici'
 
-/** Where nobody listens this host says so at once. */
-const CONNECT_TIMEOUT_MS = 300
-/** A daemon answers within a millisecond, but on a busy host either side may have to wait for its turn. */
+/**
+ * Where nobody listens this host says so at once, and a daemon answers within a millisecond; but on a busy host either
+ * side may have to wait for its turn.
+ */
 const PROBE_TIMEOUT_MS = 2000
 const MAX_ANSWER_BYTES = 64 * 1024
 
@@ -32,12 +33,7 @@ export interface DaemonAnswer {
 /** The local API of a dfdaemon. Its time limits are the caller's. */
 export class DaemonClient {
   readonly #base: URL
-  readonly #agent = new Agent({
-    allowH2: false,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
+  readonly #agent = new Agent({ allowH2: false, headersTimeout: 0, bodyTimeout: 0 })
 
   constructor(url: string) {
     this.#base = new URL(url)
