@@ -1,6 +1,18 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Daemon, type Enclosure, programCommand, type RunResult, run } from '@df/testkit'
+import type { Digest } from '@df/proto'
+import {
+  type BlobSource,
+  Daemon,
+  digestOf,
+  type Enclosure,
+  type FileOrigin,
+  fileSource,
+  generatedSource,
+  programCommand,
+  type RunResult,
+  run,
+} from '@df/testkit'
 
 /**
  * The built dfget with a /var/lib and a working folder of its own, in a mount namespace: what it mounts and keeps is
@@ -23,9 +35,25 @@ export class DfgetBox {
     return box
   }
 
-  /** Where dfget keeps unfinished downloads. */
-  get downloadsDir(): string {
-    return join(this.#varLib, 'dragonfly/dfget/downloads')
+  /** Names in the working folder. */
+  async files(): Promise<string[]> {
+    return await readdir(this.directory)
+  }
+
+  async digestOf(name: string): Promise<Digest> {
+    return await digestOf(await fileSource(join(this.directory, name)))
+  }
+
+  /** Bytes of the largest file in the working folder. */
+  async writtenBytes(): Promise<number> {
+    const paths = (await this.files()).map((name) => join(this.directory, name))
+    const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)))
+    return Math.max(0, ...found.map((each) => each?.size ?? 0))
+  }
+
+  /** Data directories of downloads that are not done. */
+  async unfinished(): Promise<string[]> {
+    return await readdir(join(this.#varLib, 'dragonfly/dfget/downloads')).catch(() => [])
   }
 
   /** Runs it to its end. */
@@ -53,3 +81,23 @@ export class DfgetBox {
     return { command, env: {} }
   }
 }
+
+/** A file at an origin. */
+export interface OriginFile {
+  url: string
+  source: BlobSource
+  digest: Digest
+}
+
+export async function putFile(
+  origin: FileOrigin,
+  name: string,
+  sizeBytes: number,
+): Promise<OriginFile> {
+  const source = generatedSource(name, sizeBytes)
+  origin.files.set(`/${name}`, source)
+  return { url: `${origin.url}/${name}`, source, digest: await digestOf(source) }
+}
+
+/** One line on standard error, as every failure has. */
+export const oneErrorLine = /^dfget: [^\n]+\n$/
