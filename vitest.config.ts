@@ -13,6 +13,8 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'test/*.test.ts'],
           testTimeout: 20_000,
+          // Most of them wait for sockets and files more than they compute.
+          maxWorkers: 3,
         },
       },
       {
