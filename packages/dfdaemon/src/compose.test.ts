@@ -128,7 +128,7 @@ describe('a dfdaemon without SuperNode', () => {
     const registry = await registryWithBlob()
     const { url, config, composition } = await startDaemon(registry, folder())
     await ask(url, path)
-    composition.reload?.({ ...config, rightsTtl: 0, limits: { down: 1_000_000, up: 0 } })
+    composition.reload?.({ ...config, rightsTtl: 0, limits: { down: 1_000_000, up: 0, task: 0 } })
     registry.log.clear()
     await ask(url, path)
     await ask(url, path)

@@ -1,6 +1,6 @@
 import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createEngine } from '@df/dfget'
+import { createEngine, type EngineLimits } from '@df/dfget'
 import {
   type BoundAddress,
   type Composition,
@@ -60,7 +60,7 @@ export async function composeDaemon(
     peerListen: parseListen(peerListen),
     ...(config.advertise === undefined ? {} : { advertise: config.advertise }),
     program: `dfdaemon/${version}`,
-    limits: { downBps: config.limits.down, upBps: config.limits.up },
+    limits: engineLimits(config),
     logger,
     onReceived: daemonMetrics.countReceived,
     onSent: daemonMetrics.countUploaded,
@@ -100,9 +100,13 @@ export async function composeDaemon(
     },
     reload({ rightsTtl, limits }) {
       rights.setTtl(rightsTtl)
-      engine.setLimits({ downBps: limits.down, upBps: limits.up })
+      engine.setLimits(engineLimits({ limits }))
     },
   }
+}
+
+function engineLimits({ limits: { down, up, task } }: Pick<DaemonConfig, 'limits'>): EngineLimits {
+  return { downBps: down, upBps: up, taskBps: task }
 }
 
 /** @throws AppError CONFIG_INVALID */

@@ -104,6 +104,13 @@ const schema = Type.Object({
       unit: 'bps',
       reloadable: true,
     }),
+    task: Type.Integer({
+      description: 'most bytes per second received of one content; 0 for no limit',
+      default: 0,
+      minimum: 0,
+      unit: 'bps',
+      reloadable: true,
+    }),
   }),
   operatorToken: Type.Optional(
     Type.String({

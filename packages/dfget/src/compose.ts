@@ -45,7 +45,7 @@ export async function composePeer(options: GetOptions, version: string): Promise
         ...(supernodeCa === undefined ? {} : { supernodeCa }),
         peerListen: { host: isShared ? anyAddress() : '127.0.0.1', port: 0 },
         program: `dfget/${version}`,
-        limits: { downBps: totalLimitBps, upBps: totalLimitBps },
+        limits: { downBps: totalLimitBps, upBps: totalLimitBps, taskBps: 0 },
         logger: silentLogger(),
       }),
     close: () => dispatcher.close(),

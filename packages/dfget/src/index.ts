@@ -1,2 +1,2 @@
-export type { Engine, OpenRequest, OpenTask, TaskSnapshot } from './engine/engine.ts'
+export type { Engine, EngineLimits, OpenRequest, OpenTask, TaskSnapshot } from './engine/engine.ts'
 export { createEngine, type EngineOptions } from './engine/local-engine.ts'

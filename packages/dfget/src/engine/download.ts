@@ -16,7 +16,7 @@ import { type ContentMeta, type StoredContent, WholeDigest } from '@df/storage'
 import type { SwarmMember, TaskMessage } from '../session/supernode-pool.ts'
 import type { SupernodeSession } from '../session/supernode-session.ts'
 import { ContentHold } from './content-hold.ts'
-import type { DownloadDeps } from './download-deps.ts'
+import type { DownloadDeps, DownloadRequest } from './download-deps.ts'
 import type { OpenRequest, TaskSnapshot } from './engine.ts'
 import { OriginLane } from './origin-lane.ts'
 import { PieceWaits } from './piece-waits.ts'
@@ -35,12 +35,6 @@ const STILL_FED_MS = 1000
 /** A download that nobody reads and no swarm shares is given up after this. */
 const ABANDONED_MS = 10_000
 
-export interface DownloadRequest extends OpenRequest {
-  task: TaskId
-  /** What the origin told of its state just now; absent when it was not asked. */
-  generation?: string
-}
-
 /**
  * One task on this host, from the first wish to the checked content, and after that its place in the swarm.
  * Fetches by plan through {@link SwarmFetcher}; turns to the origin by {@link decideRescue}. Holds a lease on the
@@ -51,6 +45,7 @@ export class Download implements SwarmMember {
   readonly waits: PieceWaits
   readonly #deps: DownloadDeps
   readonly #tally: TaskTally
+  readonly #limit: TokenBucket
   readonly #limits: TokenBucket[]
   readonly #ready = Promise.withResolvers<ContentMeta>()
   readonly #finished = Promise.withResolvers<TaskSnapshot>()
@@ -77,7 +72,8 @@ export class Download implements SwarmMember {
     this.#request = request
     this.task = request.task
     this.#tally = new TaskTally(deps.now)
-    this.#limits = [deps.downloads, new TokenBucket({ bps: request.rateLimitBps ?? 0 })]
+    this.#limit = new TokenBucket({ bps: request.rateLimitBps ?? deps.taskBps() })
+    this.#limits = [deps.downloads, this.#limit]
     this.#unreadSinceMs = deps.now()
     this.waits = new PieceWaits(deps.now)
     this.#hold = new ContentHold({
@@ -140,6 +136,11 @@ export class Download implements SwarmMember {
       ...this.#tally.snapshot(),
       error: this.#error?.message,
     }
+  }
+
+  /** Changes the limit of tasks that were asked for without one. */
+  setDefaultLimit(bps: number): void {
+    if (this.#request.rateLimitBps === undefined) this.#limit.setRate(bps)
   }
 
   /** A reader comes; its credentials, being newer, replace those before. */

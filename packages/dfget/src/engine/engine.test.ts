@@ -285,6 +285,22 @@ describe('engine', () => {
     }
   })
 
+  test('the limit of a task is held, and lifting it takes effect on the running download', async () => {
+    const bytes = randomContent(2 * MiB)
+    const origin = await startOrigin(cleanup, bytes)
+    const { engine } = await startEngine(cleanup, {
+      limits: { downBps: 0, upBps: 0, taskBps: 256 * KiB },
+    })
+    const open = await engine.open(blobOf(bytes, origin.url).request)
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    expect(open.snapshot().haveBytes).toBeLessThan(600 * KiB)
+    engine.setLimits({ taskBps: 0 })
+    const lifted = performance.now()
+    expect((await readAll(open.read())).equals(bytes)).toBe(true)
+    expect(performance.now() - lifted).toBeLessThan(2000)
+    open.close()
+  })
+
   test('forgetting a task starts from nothing the next time', async () => {
     const bytes = randomContent(100 * KiB)
     const origin = await startOrigin(cleanup, bytes)

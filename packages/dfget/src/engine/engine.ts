@@ -37,8 +37,16 @@ export interface Engine {
   forget(task: TaskId): Promise<boolean>
   /** The SuperNodes of this host, and whether the session with each is up now. */
   sessions(): { supernode: string; connected: boolean }[]
-  /** Total limits, bytes per second, 0 for none; take effect at once. */
-  setLimits(limits: { downBps?: number; upBps?: number }): void
+  /** Limits in bytes per second, 0 for none; take effect at once, on running tasks too. */
+  setLimits(limits: Partial<EngineLimits>): void
+}
+
+export interface EngineLimits {
+  /** Everything received, and everything sent to other hosts. */
+  downBps: number
+  upBps: number
+  /** What one task receives, unless its request has a limit of its own. */
+  taskBps: number
 }
 
 /** An open task: a lease on its content. Close it when done. */

@@ -11,7 +11,7 @@ import {
 import { SupernodePool } from '../session/supernode-pool.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { Download } from './download.ts'
-import type { Engine, OpenRequest, OpenTask, TaskSnapshot } from './engine.ts'
+import type { Engine, EngineLimits, OpenRequest, OpenTask, TaskSnapshot } from './engine.ts'
 import { hostContent } from './host-content.ts'
 import { loadHostId } from './host-id.ts'
 import { TaskHandle } from './open-task.ts'
@@ -47,7 +47,7 @@ export interface EngineOptions {
   /** `name/version` */
   program: string
   /** Bytes per second, 0 for none. */
-  limits: { downBps: number; upBps: number }
+  limits: EngineLimits
   logger: Logger
   onReceived?(source: keyof BytesBySource, bytes: number): void
   onSent?(bytes: number): void
@@ -65,6 +65,7 @@ class LocalEngine implements Engine {
   readonly #downloads = new Map<TaskId, Download>()
   readonly #down: TokenBucket
   readonly #up: TokenBucket
+  #taskBps: number
   readonly #budget = new ByteBudget(IN_FLIGHT_BYTES)
   readonly #buffers = new BufferPool(KEPT_BUFFER_BYTES)
   readonly #pieces: PieceClient
@@ -78,6 +79,7 @@ class LocalEngine implements Engine {
     this.#options = options
     this.#down = new TokenBucket({ bps: options.limits.downBps })
     this.#up = new TokenBucket({ bps: options.limits.upBps })
+    this.#taskBps = options.limits.taskBps
     const { supernodeCa: ca } = options
     const verifier = new ProofVerifier(this.#keyring)
     this.#pieces = createPieceClient({ verifier, ...(ca === undefined ? {} : { ca }) })
@@ -161,9 +163,12 @@ class LocalEngine implements Engine {
     return this.#pool?.states() ?? []
   }
 
-  setLimits({ downBps, upBps }: { downBps?: number; upBps?: number }): void {
+  setLimits({ downBps, upBps, taskBps }: Partial<EngineLimits>): void {
     if (downBps !== undefined) this.#down.setRate(downBps)
     if (upBps !== undefined) this.#up.setRate(upBps)
+    if (taskBps === undefined) return
+    this.#taskBps = taskBps
+    for (const download of this.#downloads.values()) download.setDefaultLimit(taskBps)
   }
 
   /** The origin's word, by the caller's own rights, on which state it has. */
@@ -215,6 +220,7 @@ class LocalEngine implements Engine {
         budget: this.#budget,
         buffers: this.#buffers,
         downloads: this.#down,
+        taskBps: () => this.#taskBps,
         logger: this.#options.logger,
         now: () => performance.now(),
         onReceived: (source, bytes) => this.#options.onReceived?.(source, bytes),

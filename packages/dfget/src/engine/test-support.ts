@@ -104,7 +104,7 @@ export async function startEngine(
     supernodes: [],
     peerListen: { host: '127.0.0.1', port: 0 },
     program: 'test/0',
-    limits: { downBps: 0, upBps: 0 },
+    limits: { downBps: 0, upBps: 0, taskBps: 0 },
     logger: silentLogger(),
     ...options,
   })
