@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { createAddressGuard, createOriginDispatcher, silentLogger } from '@df/kit'
+import { createAddressGuard, createOriginDispatcher, type Logger } from '@df/kit'
 import { AppError } from '@df/proto'
 import { createContentStore, Spool } from '@df/storage'
 import { createOriginClient } from '@df/transfer'
@@ -23,7 +23,10 @@ export interface PeerTools {
  * an internal one; hosts that it redirects to may not, unless allowed (design §8.5).
  * @throws AppError USAGE when a file named on the command line cannot be read
  */
-export async function composePeer(options: GetOptions, version: string): Promise<PeerTools> {
+export async function composePeer(
+  options: GetOptions,
+  { version, logger }: { version: string; logger: Logger },
+): Promise<PeerTools> {
   const { supernodes, insecure, totalLimitBps } = options
   const originCa = await readPem('cacert', options.caFile)
   const supernodeCa = await readPem('supernode-ca', options.supernodeCaFile)
@@ -46,9 +49,9 @@ export async function composePeer(options: GetOptions, version: string): Promise
         peerListen: { host: isShared ? anyAddress() : '127.0.0.1', port: 0 },
         program: `dfget/${version}`,
         limits: { downBps: totalLimitBps, upBps: totalLimitBps, taskBps: 0 },
-        logger: silentLogger(),
+        logger,
       }),
-    close: () => dispatcher.close(),
+    close: () => dispatcher.destroy(),
   }
 }
 

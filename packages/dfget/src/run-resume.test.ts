@@ -138,3 +138,13 @@ test('ten at once to ten files', async () => {
   const content = await readAll(source)
   for (const name of names) expect((await bench.read(name)).equals(content)).toBe(true)
 })
+
+test('no place for the pieces is told, with the way out', async () => {
+  origin.files.set('/file', generatedSource('no place', 1))
+  await writeFile(join(bench.dir, 'xdg'), 'a file in the way')
+  const result = await bench.dfget([`${origin.url}/file`, '-O', 'out'])
+  expect(result).toMatchObject({ code: 7 })
+  expect(result.err).toMatch(
+    /^dfget: cannot keep pieces in '.*; choose another folder with --data-dir\n$/,
+  )
+})

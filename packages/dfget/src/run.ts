@@ -9,6 +9,7 @@ import { composePeer } from './compose.ts'
 import { Interruption } from './interruption.ts'
 import { isStdout } from './output/open-output.ts'
 import { OUTPUT_CLOSED } from './output/output-error.ts'
+import { createNoteLogger } from './progress/log-notes.ts'
 import {
   createJsonReporter,
   createTextReporter,
@@ -17,6 +18,7 @@ import {
   type TextSink,
 } from './progress/reporter.ts'
 import { sweepDownloads } from './sources/stored.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** What the command uses of its process. */
 export interface CommandContext {
@@ -45,12 +47,16 @@ export async function run(context: CommandContext): Promise<number> {
         stdout.write(`dfget ${context.version}\n`)
         return 0
       case 'cache':
-        await cache(line, { baseDir: baseDir(context), write: (text) => stdout.write(text) })
+        await untilAborted(
+          cache(line, { baseDir: baseDir(context), write: (text) => stdout.write(text) }),
+          context.signal,
+        )
         return 0
       case 'get':
         return await runGet(line, context)
     }
   } catch (thrown) {
+    if (thrown instanceof Interruption) return thrown.exitCode
     const error = toAppError(thrown)
     stderr.write(`${errorLine(error)}\n`)
     return errorInfo(error.code).exit
@@ -59,8 +65,9 @@ export async function run(context: CommandContext): Promise<number> {
 
 async function runGet(line: Operands, context: CommandContext): Promise<number> {
   const options = parseGetOptions(line.operands, line.values)
-  const peer = await composePeer(options, context.version)
   const reporter = reporterFor(options, context)
+  const logger = createNoteLogger((text) => reporter.note(text))
+  const peer = await composePeer(options, { version: context.version, logger })
   try {
     await get(options, {
       cwd: context.cwd,

@@ -1,5 +1,6 @@
 import { AppError, type BytesBySource, geometryOf, isAppError } from '@df/proto'
 import type { Engine, OpenRequest, OpenTask } from '../engine/engine.ts'
+import { untilAborted } from '../until-aborted.ts'
 import {
   createDataDir,
   type DataDir,
@@ -113,13 +114,4 @@ function inUse(error: unknown, { dataDir, about }: OwnPeerOptions): unknown {
       hint: 'wait for it, or choose another name with -O',
     },
   )
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
