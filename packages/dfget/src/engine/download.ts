@@ -29,7 +29,7 @@ import { TaskTally } from './task-tally.ts'
 /** How often the rescue rules are asked. */
 const TICK_MS = 200
 /** How long a first session attempt may take before the task does without. */
-const SESSION_WAIT_MS = 1000
+const SESSION_WAIT_MS = 2000
 /** A swarm whose SuperNode is away still counts while bytes came this recently. */
 const STILL_FED_MS = 1000
 /** A download that nobody reads and no swarm shares is given up after this. */
