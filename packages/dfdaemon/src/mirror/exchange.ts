@@ -8,6 +8,8 @@ export interface StreamedAnswer {
   headers: HeaderFields
   /** With a `content-length` among the headers it must be as long. */
   body: AsyncIterable<Buffer>
+  /** Told of each chunk of the body that has left this process, so that it can be used again. */
+  onSent?: (chunk: Buffer) => void
 }
 
 export interface ExchangeOptions {
@@ -87,7 +89,7 @@ export class Exchange {
         if (left !== undefined) left = checkedRest(left, done, value)
         if (!this.headSent) this.#head(answer)
         if (done) break
-        await this.#write(value)
+        await this.#write(value, answer.onSent)
       }
     } finally {
       // Not awaited: a source that hangs would hang the exchange. It did its part, or its failure is known.
@@ -115,10 +117,10 @@ export class Exchange {
     this.#response.writeHead(status, headers)
   }
 
-  async #write(chunk: Buffer): Promise<void> {
+  async #write(chunk: Buffer, onSent: StreamedAnswer['onSent']): Promise<void> {
     if (chunk.length === 0) return
     this.firstByteMs ??= this.elapsedMs()
-    const accepted = this.#response.write(chunk)
+    const accepted = this.#response.write(chunk, () => onSent?.(chunk))
     this.bytesSent += chunk.length
     if (!accepted) {
       this.#pause() // the caller is the slow one

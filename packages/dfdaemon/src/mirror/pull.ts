@@ -1,4 +1,5 @@
 import type { Engine } from '@df/dfget'
+import type { BufferPool } from '@df/kit'
 import type { RegistryPath } from '@df/oci'
 import type { AppError, BytesBySource, Digest } from '@df/proto'
 import type { DaemonMetrics } from '../metrics.ts'
@@ -32,6 +33,8 @@ export interface BlobServices {
   registry: RegistryClient
   rights: Rights
   wrongBlobs: WrongBlobs
+  /** For chunks of blobs on their way to a caller. */
+  buffers: BufferPool
   metrics: DaemonMetrics
   /** Told when the engine failed and the registry is asked directly, `at` bytes into the blob. */
   onRescue(pull: BlobPull, reason: AppError, at: number): void

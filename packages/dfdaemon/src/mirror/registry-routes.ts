@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Logger } from '@df/kit'
+import { BufferPool, type Logger } from '@df/kit'
 import { AppError, isAppError, toAppError } from '@df/proto'
 import type { FastifyInstance } from 'fastify'
 import { serveBlob } from './blobs.ts'
@@ -17,12 +17,16 @@ import { blobPath, parseTarget } from './target.ts'
 import type { Upstreams } from './upstreams.ts'
 import { WrongBlobs } from './wrong-blobs.ts'
 
-export interface RegistryRoutesOptions extends Omit<BlobServices, 'onRescue' | 'wrongBlobs'> {
+export interface RegistryRoutesOptions
+  extends Omit<BlobServices, 'onRescue' | 'wrongBlobs' | 'buffers'> {
   upstreams: Upstreams
   logger: Logger
   /** Longest silence towards a caller; below the 10 s that no pull may stand still. */
   silenceMs?: number
 }
+
+/** Enough for some callers at once. */
+const KEPT_BUFFER_BYTES = 4 * 1024 * 1024
 
 /** `left`: the caller closed the connection; `cut`: we did, in the middle; `refused`: answered with an error of ours. */
 type Outcome = 'complete' | 'left' | 'cut' | 'refused'
@@ -36,6 +40,7 @@ export function registerRegistryRoutes(
   const services: BlobServices = {
     ...options,
     wrongBlobs: new WrongBlobs(),
+    buffers: new BufferPool(KEPT_BUFFER_BYTES),
     onRescue({ what }, reason, at) {
       logger.warn(
         { repository: what.repository, digest: what.digest, at, ...reasonOf(reason) },

@@ -4,6 +4,7 @@ import { AppError, isAppError, toAppError } from '@df/proto'
 import { partHead, requestedRange, unsatisfiable, wholeHead } from './blob-response.ts'
 import { gateByDigest } from './digest-gate.ts'
 import { directRest } from './direct-source.ts'
+import { LentBuffers } from './lent-buffers.ts'
 import type { BlobPull, BlobServices } from './pull.ts'
 import { directBudgetMs } from './send-direct.ts'
 
@@ -23,26 +24,37 @@ export async function sendTask(
   const part = parseRangeHeader(requestedRange(exchange.request.headers, digest), size)
   if (part === 'unsatisfiable') return exchange.sendWhole(unsatisfiable(digest, size))
   const range = part ?? { start: 0, end: size }
-  const bytes = rescuedBytes(pull, task, range, services)
+  const buffers = new LentBuffers(services.buffers)
+  const bytes = rescuedBytes({ pull, task, range, services, buffers })
   const isWhole = range.start === 0 && range.end === size
   await exchange.send({
     ...(part === undefined ? wholeHead(digest, size) : partHead(digest, part, size)),
     body: isWhole ? gateByDigest(bytes, digest, size) : bytes,
+    onSent: (chunk) => buffers.giveBack(chunk),
   })
 }
 
+interface RescuedBytesOptions {
+  pull: BlobPull
+  task: OpenTask
+  range: ByteRange
+  services: BlobServices
+  buffers: LentBuffers
+}
+
 /** The engine's bytes, and from where it fails on the registry's. */
-async function* rescuedBytes(
-  pull: BlobPull,
-  task: OpenTask,
-  { start, end }: ByteRange,
-  services: BlobServices,
-): AsyncGenerator<Buffer, void, undefined> {
+async function* rescuedBytes({
+  pull,
+  task,
+  range: { start, end },
+  services,
+  buffers,
+}: RescuedBytesOptions): AsyncGenerator<Buffer, void, undefined> {
   const { signal } = pull.exchange
   let at = start
   let failure: AppError
   try {
-    for await (const chunk of task.read({ start, end }, signal)) {
+    for await (const chunk of task.read({ start, end }, signal, buffers)) {
       yield chunk
       at += chunk.length
     }

@@ -56,6 +56,27 @@ describe('engine', () => {
       .toMatchObject({ type: 'progress', have: '49:all' })
   })
 
+  test('reads into the buffers that a consumer gives, so that he can use them again', async () => {
+    const bytes = randomContent(3 * MiB + 77)
+    const origin = await startOrigin(cleanup, bytes)
+    const supernode = await new FakeSupernode().start(cleanup)
+    const { task, request } = blobOf(bytes, origin.url)
+    supernode.addSeed(task, bytes)
+    const { engine } = await startEngine(cleanup, { supernodes: [supernode.url] })
+    const open = await engine.open(request)
+    const memory = Buffer.alloc(MiB)
+    let at = 0
+    for await (const chunk of open.read(undefined, undefined, {
+      take: (length) => memory.subarray(0, length),
+    })) {
+      expect(chunk.buffer).toBe(memory.buffer)
+      expect(chunk.equals(bytes.subarray(at, at + chunk.length))).toBe(true)
+      at += chunk.length
+    }
+    expect(at).toBe(bytes.length)
+    open.close()
+  })
+
   test('hands pieces on while it is still fetching: the second host is fed by the first', async () => {
     const bytes = randomContent(2 * MiB)
     const origin = await startOrigin(cleanup, bytes)

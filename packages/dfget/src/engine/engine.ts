@@ -49,6 +49,11 @@ export interface EngineLimits {
   taskBps: number
 }
 
+/** Gives a buffer of exactly that length, with anything in it. */
+export interface BufferSource {
+  take(length: number): Buffer
+}
+
 /** An open task: a lease on its content. Close it when done. */
 export interface OpenTask {
   readonly task: TaskId
@@ -58,8 +63,13 @@ export interface OpenTask {
    * keeps its last bytes back until the whole content is checked against its digest, when it has one.
    * Iterating throws AppError: ORIGIN_STALLED and others when nothing can be had any more, CONTENT_DIGEST_MISMATCH
    * when the content is wrong, DISK_FULL when it cannot be kept (`detail.offset`: bytes delivered so far).
+   * `buffers`: where the chunks come from, for consumers that use them again; fresh ones otherwise.
    */
-  read(range?: { start: number; end: number }, signal?: AbortSignal): AsyncIterable<Buffer>
+  read(
+    range?: { start: number; end: number },
+    signal?: AbortSignal,
+    buffers?: BufferSource,
+  ): AsyncIterable<Buffer>
   /** Resolves when all of it is stored and checked; rejects when the task failed. */
   readonly finished: Promise<TaskSnapshot>
   snapshot(): TaskSnapshot

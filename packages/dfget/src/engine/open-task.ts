@@ -1,6 +1,6 @@
 import type { StoredContent } from '@df/storage'
 import type { Download } from './download.ts'
-import type { OpenTask, TaskSnapshot } from './engine.ts'
+import type { BufferSource, OpenTask, TaskSnapshot } from './engine.ts'
 import { readTask } from './task-reader.ts'
 
 /** One consumer's hold on a task: a lease on the content, and the download that fills it (none: it is whole). */
@@ -23,6 +23,7 @@ export class TaskHandle implements OpenTask {
   read(
     range: { start: number; end: number } = { start: 0, end: this.contentLength },
     signal?: AbortSignal,
+    buffers?: BufferSource,
   ): AsyncIterable<Buffer> {
     const isToTheEnd = range.end === this.contentLength
     const isFilling = this.#download !== undefined && this.#download.state !== 'complete'
@@ -33,6 +34,7 @@ export class TaskHandle implements OpenTask {
       waits: isFilling ? this.#download?.waits : undefined,
       checked: needsCheck ? this.#download?.finished : undefined,
       signal,
+      buffers,
     })
   }
 

@@ -1,11 +1,13 @@
 import { AppError, pieceAt, pieceSpan } from '@df/proto'
 import type { StoredContent } from '@df/storage'
+import type { BufferSource } from './engine.ts'
 import type { PieceWaits } from './piece-waits.ts'
 
 /** Read size; a piece may be larger. */
 const CHUNK_BYTES = 1024 * 1024
 /** What a whole content keeps back until it is checked. */
 const TAIL_BYTES = 64 * 1024
+const freshBuffers: BufferSource = { take: (length) => Buffer.allocUnsafeSlow(length) }
 /** Pieces ahead of a reader that are fetched before all others. */
 const URGENT_PIECES = 8
 
@@ -18,6 +20,7 @@ export interface TaskReaderOptions {
   /** Resolves when the content is checked; awaited before the last bytes go out. Undefined: no need. */
   checked: Promise<unknown> | undefined
   signal?: AbortSignal | undefined
+  buffers?: BufferSource | undefined
 }
 
 /**
@@ -27,7 +30,7 @@ export interface TaskReaderOptions {
 export async function* readTask(
   options: TaskReaderOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const { content, start, end, waits, checked, signal } = options
+  const { content, start, end, waits, checked, signal, buffers = freshBuffers } = options
   const { geometry } = content.meta
   const tailAt = checked === undefined ? end : Math.max(start, end - TAIL_BYTES)
   const window = { start: 0, end: 0 }
@@ -46,7 +49,8 @@ export async function* readTask(
       if (at >= tailAt) await checked
       const limit = at < tailAt ? tailAt : end
       const to = Math.min(limit, pieceSpan(geometry, index).end, at + CHUNK_BYTES)
-      const bytes = await content.read(at, to)
+      const bytes = buffers.take(to - at)
+      await content.readInto(bytes, at)
       at = to
       yield bytes
     }
