@@ -10,7 +10,7 @@ packages=(
   iproute2 util-linux                                      # hosts as network namespaces
   busybox-static                                           # the content of the images
   apache2-utils openssl                                    # passwords, certificates
-  ca-certificates curl iperf3 procps zstd
+  ca-certificates curl iperf3 procps
 )
 
 missing=()
