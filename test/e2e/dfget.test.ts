@@ -1,10 +1,11 @@
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Daemon, digestOf, type FileOrigin, fileSource, startFileOrigin } from '@df/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { DfgetBox, oneErrorLine, putFile } from '../support/dfget.ts'
 import { Lab, type TestProgram } from '../support/lab.ts'
+import { peakMemoryBytes } from '../support/process-stat.ts'
 
 const MiB = 1024 ** 2
 const GiB = 1024 ** 3
@@ -45,7 +46,9 @@ describe('content', () => {
     const dfget = box.start([`${origin.url}/sparse`, '-O', 'out', ...alone])
     let peakBytes = 0
     const sample = async () => {
-      peakBytes = await peakMemoryBytes(dfget.pid).catch(() => peakBytes)
+      // A process that is ending has none any more.
+      const sampledBytes = await peakMemoryBytes(dfget.pid).catch(() => 0)
+      peakBytes = Math.max(peakBytes, sampledBytes)
     }
     const watch = setInterval(() => void sample(), 200)
     const exit = await dfget.exited
