@@ -227,8 +227,3 @@ async function daemon(): Promise<TestProgram> {
 async function until(process: Daemon, isSo: () => boolean | Promise<boolean>): Promise<void> {
   await process.until(async () => (await isSo()) || undefined, 30_000)
 }
-
-async function peakMemoryBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024
-}
