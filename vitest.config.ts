@@ -22,6 +22,8 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e',
+          // Real engines on two cores: what starved once is tried once more; the report still tells of it.
+          retry: 1,
           include: ['test/{e2e,compat,chaos}/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
