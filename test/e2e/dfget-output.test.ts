@@ -1,4 +1,4 @@
-import { chmod, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   digestOf,
@@ -71,10 +71,11 @@ describe('the output', () => {
 
   it('where the user has no right to write: one line', async () => {
     const { url } = await putFile(origin, 'no-right', 1)
-    await chmod(lab.directory, 0o755)
-    const asNobody = 'exec setpriv --reuid 65534 --regid 65534 --clear-groups'
-    const environment = 'env HOME=/nowhere XDG_DATA_HOME=/tmp/df-nobody-absent'
-    const result = await box.shell(`${asNobody} ${environment} "$@"`, [url, '-O', 'out', ...alone])
+    // Root without the right to go past permissions, as another user could not read a clone below /root.
+    const bounded = 'exec setpriv --bounding-set -dac_override,-dac_read_search'
+    const result = await box.shell(`mkdir -m 555 closed; ${bounded} "$@"`, [
+      ...[url, '-O', 'closed/out', ...alone],
+    ])
     expect(result).toMatchObject({ code: 7, stderr: expect.stringMatching(oneErrorLine) })
     expect(result.stderr).toContain('no right to write')
   })
