@@ -3,6 +3,14 @@ export { type AddressGuard, createAddressGuard, isLoopbackAddress } from './addr
 export { type BackoffOptions, backoffMs, sleep } from './backoff.ts'
 export { BufferPool } from './buffer-pool.ts'
 export { CLOSE_GRACE_MS, closeServer } from './close-server.ts'
+export type { CommandIo, CommandOutput } from './command/command-io.ts'
+export {
+  type Command,
+  type CommandInput,
+  type CommandOptions,
+  defineCommand,
+  type Operands,
+} from './command/define-command.ts'
 export {
   type CommonConfig,
   type ConfigDefinition,

@@ -12,7 +12,7 @@ const here = import.meta.dirname
 /** A daemon whose only route never ends its answer. `behaviour` is put into its composition. */
 const daemon = (behaviour: string) => `
 import { Type } from 'typebox'
-import { createHttpServer, createMetrics, closeServer, defineConfig, listen, parseListen, runProgram } from ${JSON.stringify(join(here, 'index.ts'))}
+import { createHttpServer, createMetrics, closeServer, defineCommand, defineConfig, listen, parseListen, runProgram } from ${JSON.stringify(join(here, 'index.ts'))}
 const definition = defineConfig({
   program: 'testd',
   envPrefix: 'TESTD',
@@ -26,6 +26,20 @@ process.exitCode = await runProgram({
   program: 'testd',
   version: '1.2.3',
   definition,
+  commands: [
+    defineCommand({
+      name: 'wait',
+      summary: 'Waits for a signal.',
+      operands: { form: 'WORD' },
+      async run({ operands, io }) {
+        io.stdout.write('waiting ' + operands.join(' ') + String.fromCharCode(10))
+        const alive = setInterval(() => {}, 1000)
+        await new Promise((resolve) => io.signal.addEventListener('abort', resolve))
+        clearInterval(alive)
+        return 7
+      },
+    }),
+  ],
   argv: process.argv.slice(1), // no script stands before them, with --eval
   env: process.env,
   async compose(config, { logger }) {
@@ -226,10 +240,27 @@ test.each([
     '',
     'testd: there is no command config chek; did you mean testd config check?\n',
   ],
-  [['serve'], 2, '', 'testd: serve: is neither a flag nor its value\n'],
+  [['serve'], 2, '', 'testd: there is no command serve; testd --help tells what there is\n'],
 ])('%j is answered without starting', async (argv, code, stdout, stderr) => {
   const ran = run(argv)
   expect(await text(ran.child.stdout)).toEqual(stdout)
   expect(await ran.stderr).toBe(stderr)
   expect(await ran.exit).toBe(code)
+})
+
+test('a command runs instead of the daemon, hears of signals, and its exit code is the program’s', async () => {
+  const { child, exit } = run(['wait', 'here'])
+  expect(await firstLine(child)).toBe('waiting here\n')
+  child.kill('SIGTERM')
+  expect(await exit).toBe(7)
+})
+
+test('an unknown command is named with the one that was meant, and help lists the commands', async () => {
+  const wrong = run(['wiat'])
+  expect(await wrong.exit).toBe(2)
+  expect(await wrong.stderr).toBe('testd: there is no command wiat; did you mean testd wait?\n')
+  const help = run(['--help'])
+  expect(await text(help.child.stdout)).toContain('testd wait WORD [FLAG]…')
+  const commandHelp = run(['wait', '--help'])
+  expect(await text(commandHelp.child.stdout)).toMatch(/^Waits for a signal\.\n/)
 })

@@ -1,10 +1,14 @@
+import { constants } from 'node:os'
+import type { Readable } from 'node:stream'
 import { AppError, errorInfo, toAppError } from '@df/proto'
+import type { CommandIo, CommandOutput } from './command/command-io.ts'
+import type { Command } from './command/define-command.ts'
 import type { CommonConfig, ConfigDefinition, Environment } from './config/define.ts'
 import { reconfigure } from './config/diff.ts'
 import { loadConfig } from './config/load.ts'
 import { nearest } from './config/nearest.ts'
 import { printConfig } from './config/print.ts'
-import { configReference, helpText } from './config/reference.ts'
+import { commandHelpText, configReference, helpText } from './config/reference.ts'
 import { readFlags } from './config/sources.ts'
 import { type Startable, startAll, stopAll } from './lifecycle.ts'
 import { createLogger, type Logger } from './log.ts'
@@ -23,6 +27,8 @@ export interface ProgramOptions<T> {
   program: string
   version: string
   definition: ConfigDefinition<T>
+  /** What it can do besides running: `NAME command …`. */
+  commands?: readonly Command[]
   /** Without the names of node and the script. */
   argv: readonly string[]
   env: Environment
@@ -33,9 +39,11 @@ export interface ProgramOptions<T> {
 
 /** The part of `process` that a program uses. */
 interface ProgramHost {
+  stdin: Readable & { isTTY?: boolean }
   stdout: OutputStream
   stderr: OutputStream
   cwd(): string
+  getuid?(): number
   exit(code: number): void
   on(
     event: NodeJS.Signals | 'uncaughtException' | 'unhandledRejection',
@@ -44,6 +52,8 @@ interface ProgramHost {
 }
 
 interface OutputStream {
+  isTTY?: boolean
+  columns?: number
   write(text: string): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
 }
@@ -54,8 +64,8 @@ const STOP_DEADLINE_MS = 4500
 const LINGER_MS = 200
 
 /**
- * The life of a daemon in the foreground. Answers `--help`, `--version` and `config print|check|reference`;
- * else starts the parts, prints one line `ready …` on stdout, and runs until SIGTERM or SIGINT, which drain
+ * The life of a daemon in the foreground. Answers `--help`, `--version` and `config print|check|reference`, runs
+ * a command of the program; else starts the parts, prints one line `ready …` on stdout, and runs until SIGTERM or SIGINT, which drain
  * within 5 s (a second one ends at once). SIGHUP reads the configuration again. Errors become one clear line
  * on stderr.
  *
@@ -70,9 +80,11 @@ export async function runProgram<T extends CommonConfig>(
   host.stderr.on('error', () => undefined)
   let code = 0
   try {
-    const answer = answerOf(options, host)
-    if (answer === undefined) await serve(options, host)
-    else host.stdout.write(answer)
+    const command = options.commands?.find(({ name }) => name === options.argv[0])
+    const answer = command === undefined ? answerOf(options, host) : commandAnswer(options, command)
+    if (answer !== undefined) host.stdout.write(answer)
+    else if (command !== undefined) code = await runCommand(command, options, host)
+    else await serve(options, host)
   } catch (thrown) {
     const error = toAppError(thrown)
     const hint = error.hint === undefined ? '' : `; ${error.hint}`
@@ -83,15 +95,56 @@ export async function runProgram<T extends CommonConfig>(
   return code
 }
 
+/** `dfdaemon setup --help` */
+function commandAnswer<T>(options: ProgramOptions<T>, command: Command): string | undefined {
+  const asks = options.argv.some((word) => word === '--help' || word === '-h')
+  return asks ? commandHelpText(options.program, command) : undefined
+}
+
+async function runCommand<T>(
+  command: Command,
+  { argv, env, version }: ProgramOptions<T>,
+  host: ProgramHost,
+): Promise<number> {
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    host.on(name, () => {
+      // The second one ends a command that does not heed the first.
+      if (stop.signal.aborted) host.exit(128 + constants.signals[name])
+      stop.abort(new DOMException(`ended by ${name}`, 'AbortError'))
+    })
+  }
+  const io: CommandIo = {
+    stdin: host.stdin,
+    stdout: outputOf(host.stdout),
+    stderr: outputOf(host.stderr),
+    env,
+    cwd: host.cwd(),
+    uid: host.getuid?.() ?? 0,
+    signal: stop.signal,
+    version,
+  }
+  return await command.run(argv.slice(1), io)
+}
+
+function outputOf(stream: OutputStream): CommandOutput {
+  return {
+    write: (text) => void stream.write(text),
+    // A terminal that does not know its width says 0.
+    columns: stream.isTTY === true ? stream.columns || 80 : undefined,
+  }
+}
+
 /** What a command line that only asks is answered with; undefined when the program is to run. */
 function answerOf<T>(options: ProgramOptions<T>, host: ProgramHost): string | undefined {
-  const { program, version, definition, argv, env } = options
-  const [command, subcommand, ...rest] = argv
+  const { program, version, definition, argv, env, commands = [] } = options
+  const [command = '', subcommand, ...rest] = argv
   const cwd = host.cwd()
   const flags = readFlags(definition, argv, cwd)
-  if (flags.help) return helpText(definition)
+  if (flags.help) return helpText(definition, commands)
   if (flags.version) return `${program} ${version}\n`
-  if (command !== 'config') return undefined
+  if (command === '' || command.startsWith('-')) return undefined
+  if (command !== 'config') throw unknownCommand(program, command, commands)
   switch (subcommand ?? '') {
     case 'print': {
       const { config, sources } = loadConfig(definition, { argv: rest, env, cwd })
@@ -110,6 +163,16 @@ function answerOf<T>(options: ProgramOptions<T>, host: ProgramHost): string | un
       })
     }
   }
+}
+
+function unknownCommand(program: string, word: string, commands: readonly Command[]): AppError {
+  const meant = nearest(word, ['config', ...commands.map(({ name }) => name)])
+  return new AppError('USAGE', `there is no command ${word}`, {
+    hint:
+      meant === undefined
+        ? `${program} --help tells what there is`
+        : `did you mean ${program} ${meant}?`,
+  })
 }
 
 async function serve<T extends CommonConfig>(

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigDefinition } from './define.ts'
-import { tableAt, valueOf } from './load.ts'
+import { valueOf } from './load.ts'
 import { describeValue } from './print.ts'
+import { tableAt } from './resolve.ts'
 
 interface ConfigChange {
   key: string

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import type { ConfigDefinition, Environment } from './define.ts'
 import { configError, type Fault } from './fault.ts'
-import { readNative } from './read-value.ts'
+import { resolveSettings } from './resolve.ts'
 import type { Setting } from './setting.ts'
-import { readConfigFile, readEnvironment, readFlags, type SourceValues } from './sources.ts'
+import { type Flags, readConfigFile, readEnvironment, readFlags, strayOperands } from './sources.ts'
 
 export interface LoadOptions {
   /** Flags only, without the names of node, program and command. */
@@ -29,34 +29,38 @@ export function loadConfig<T>(
   { argv, env, cwd }: LoadOptions,
 ): LoadedConfig<T> {
   const flags = readFlags(definition, argv, cwd)
+  const faults = [...flags.faults, ...strayOperands(flags)]
+  return loadWithFlags(definition, { flags: { ...flags, faults }, env, cwd })
+}
+
+/**
+ * The same with a command line that is read already.
+ * @throws AppError CONFIG_INVALID with every fault found
+ */
+export function loadWithFlags<T>(
+  definition: ConfigDefinition<T>,
+  { flags, env, cwd }: { flags: Flags } & Omit<LoadOptions, 'argv'>,
+): LoadedConfig<T> {
   const environment = readEnvironment(definition, env, cwd)
   const named = flags.configFile ?? (env[`${definition.envPrefix}_CONFIG`] || undefined)
   const file = named === undefined ? undefined : resolve(cwd, named)
   const inFile = file === undefined ? undefined : readConfigFile(definition, file)
-  const levels = [flags, environment, ...(inFile === undefined ? [] : [inFile])]
-  const faults = levels.flatMap((level) => level.faults)
-  const defaults = definition.defaults(env)
-
-  const config: Record<string, unknown> = {}
-  const sources: Record<string, string> = {}
-  for (const setting of definition.settings) {
-    const found = chosen(setting, levels) ?? fallback(setting, defaults, cwd)
-    const table = tableAt(config, setting.path.slice(0, -1))
-    if (found.value !== undefined) table[setting.path.at(-1) ?? ''] = found.value
-    else if (setting.required && !faults.some((fault) => isAbout(fault, setting))) {
-      faults.push(missing(definition, setting))
-    }
-    sources[setting.key] = found.where
-  }
+  const { values, sources, faults } = resolveSettings({
+    settings: definition.settings,
+    levels: [flags, environment, ...(inFile === undefined ? [] : [inFile])],
+    defaults: definition.defaults(env),
+    cwd,
+    missing: (setting) => missing(definition, setting),
+  })
   if (faults.length > 0) throw configError(faults)
   // Every leaf of the schema was read by its own rule, and required ones are there.
-  const complete = config as T
-  const conflicts = definition.check(complete).map((fault) => ({
+  const config = values as T
+  const conflicts = definition.check(config).map((fault) => ({
     ...fault,
     where: [fault.where, sources[fault.where]].filter((part) => part !== 'default').join(' from '),
   }))
   if (conflicts.length > 0) throw configError(conflicts)
-  return { config: complete, sources, ...(file === undefined ? {} : { file }) }
+  return { config, sources, ...(file === undefined ? {} : { file }) }
 }
 
 /** The value at the setting's path, if any. */
@@ -67,41 +71,10 @@ export function valueOf(config: unknown, setting: Pick<Setting, 'path'>): unknow
   )
 }
 
-/** The table at the path, made when it is not there. */
-export function tableAt(
-  config: Record<string, unknown>,
-  path: readonly string[],
-): Record<string, unknown> {
-  return path.reduce((at, name) => {
-    at[name] ??= {}
-    return at[name] as Record<string, unknown>
-  }, config)
-}
-
-function chosen(setting: Setting, levels: readonly SourceValues[]) {
-  return levels.map((level) => level.values.get(setting.key)).find((found) => found !== undefined)
-}
-
-function fallback(setting: Setting, defaults: Readonly<Record<string, unknown>>, cwd: string) {
-  const given = defaults[setting.key] ?? setting.default
-  if (given === undefined) return { value: undefined, where: 'default' }
-  const read = readNative(setting, given, cwd)
-  return { value: 'value' in read ? read.value : undefined, where: 'default' }
-}
-
 function missing(definition: ConfigDefinition<never>, setting: Setting): Fault {
   return {
     where: setting.flag,
     what: `is required (${setting.description})`,
     hint: `give ${setting.flag} ${setting.placeholder}, ${setting.env}, or ${setting.key} in the file of ${definition.program} --config`,
   }
-}
-
-/** Whether a fault already says why the setting has no value. */
-function isAbout(fault: Fault, setting: Setting): boolean {
-  return (
-    fault.where === setting.flag ||
-    fault.where.startsWith(setting.env) ||
-    fault.where.endsWith(`: ${setting.key}`)
-  )
 }

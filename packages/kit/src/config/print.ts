@@ -1,6 +1,7 @@
 import { stringify } from 'yaml'
 import type { ConfigDefinition } from './define.ts'
-import { tableAt, valueOf } from './load.ts'
+import { valueOf } from './load.ts'
+import { tableAt } from './resolve.ts'
 import { formatItem, type Setting } from './setting.ts'
 
 const NOT_SHOWN = '(set, not shown)'

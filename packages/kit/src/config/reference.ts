@@ -1,3 +1,4 @@
+import type { Command } from '../command/define-command.ts'
 import type { ConfigDefinition } from './define.ts'
 import { describeValue } from './print.ts'
 import type { Setting } from './setting.ts'
@@ -32,33 +33,69 @@ export function configReference(definition: Definition): string {
   ].join('\n')
 }
 
-/** The text of `--help`. */
-export function helpText(definition: Definition): string {
+type Line = readonly [left: string, right: string]
+
+const configFlag: Line = ['--config FILE', 'read settings from a YAML, TOML or JSON file']
+const helpFlag: Line = ['--help', 'print this']
+
+/** The text of a program's `--help`. */
+export function helpText(definition: Definition, commands: readonly Command[] = []): string {
   const { program, summary, settings, examples } = definition
-  const flags = [
-    ...settings.map((setting): [string, string] => {
-      const form =
-        setting.kind === 'switch' && setting.shape === 'one' ? '' : ` ${valueForm(setting)}`
-      return [`${setting.flag}${form}`, `${setting.description}${remark(setting)}`]
-    }),
-    ['--config FILE', 'read settings from a YAML, TOML or JSON file'] as const,
-    ['--help', 'print this'] as const,
-    ['--version', 'print the version'] as const,
+  const usages: Line[] = [
+    [`${program} [FLAG]…`, 'run'],
+    [`${program} config print|check [FLAG]…`, 'show or check the configuration'],
+    [`${program} config reference`, 'every setting, as Markdown'],
+    ...commands.map((command): Line => [commandUsage(program, command), command.summary]),
   ]
-  const width = Math.max(...flags.map(([flag]) => flag.length))
+  const versionFlag: Line = ['--version', 'print the version']
   return [
     ...(summary === '' ? [] : [summary, '']),
     'Usage:',
-    `  ${program} [FLAG]…                     run`,
-    `  ${program} config print|check [FLAG]…  show or check the configuration`,
-    `  ${program} config reference            every setting, as Markdown`,
+    ...columns(usages),
     '',
     'Flags:',
-    ...flags.map(([flag, meaning]) => `  ${flag.padEnd(width)}  ${meaning}`),
-    ...(examples.length === 0 ? [] : ['', 'Examples:']),
-    ...examples.flatMap(([command, effect]) => [`  # ${effect}`, `  ${command}`]),
+    ...columns([...settings.map(flagLine), configFlag, helpFlag, versionFlag]),
+    ...exampleLines(examples),
     '',
   ].join('\n')
+}
+
+/** The text of `--help` of one of a program's commands. */
+export function commandHelpText(program: string, command: Command): string {
+  const { summary, settings, programSettings, examples } = command
+  return [
+    summary,
+    '',
+    'Usage:',
+    `  ${commandUsage(program, command)}`,
+    '',
+    'Flags:',
+    ...columns([...settings.map(flagLine), helpFlag]),
+    ...(programSettings.length === 0
+      ? []
+      : ['', `Flags of ${program}:`, ...columns([...programSettings.map(flagLine), configFlag])]),
+    ...exampleLines(examples),
+    '',
+  ].join('\n')
+}
+
+function commandUsage(program: string, { name, operands }: Command): string {
+  return [program, name, ...(operands === undefined ? [] : [operands.form]), '[FLAG]…'].join(' ')
+}
+
+function flagLine(setting: Setting): Line {
+  const form = setting.kind === 'switch' && setting.shape === 'one' ? '' : ` ${valueForm(setting)}`
+  return [`${setting.flag}${form}`, `${setting.description}${remark(setting)}`]
+}
+
+function columns(lines: readonly Line[]): string[] {
+  const width = Math.max(...lines.map(([left]) => left.length))
+  return lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)
+}
+
+function exampleLines(examples: readonly Line[]): string[] {
+  if (examples.length === 0) return []
+  return ['', 'Examples:', ...examples.flatMap(([line, effect]) => [`  # ${effect}`, `  ${line}`])]
 }
 
 function valueForm(setting: Setting): string {

@@ -16,18 +16,23 @@ export interface SourceValues {
   faults: Fault[]
 }
 
-type Definition = Pick<ConfigDefinition<never>, 'program' | 'envPrefix' | 'settings'>
+type Definition = Pick<ConfigDefinition<never>, 'envPrefix' | 'settings'>
 
 export interface Flags extends SourceValues {
+  /** Words that are neither flags nor their values. */
+  operands: string[]
   /** `--config`, as given. */
   configFile: string | undefined
   help: boolean
   version: boolean
 }
 
-/** Reads a command line that holds flags only. */
-export function readFlags(definition: Definition, argv: readonly string[], cwd: string): Flags {
-  const { settings } = definition
+/** Reads a command line. */
+export function readFlags(
+  { settings }: Pick<Definition, 'settings'>,
+  argv: readonly string[],
+  cwd: string,
+): Flags {
   const switches = settings.filter((setting) => setting.kind === 'switch')
   const parsed = Parser(
     argv.map((word) => spellOutSwitch(word, switches)),
@@ -49,10 +54,8 @@ export function readFlags(definition: Definition, argv: readonly string[], cwd: 
   )
   const out: Flags = {
     values: new Map(),
-    faults: parsed._.map((word) => ({
-      where: String(word),
-      what: 'is neither a flag nor its value',
-    })),
+    faults: [],
+    operands: parsed._.map(String),
     configFile: undefined,
     help: parsed['help'] === true,
     version: parsed['version'] === true,
@@ -79,6 +82,11 @@ export function readFlags(definition: Definition, argv: readonly string[], cwd: 
     }
   }
   return out
+}
+
+/** The operands as faults, where a command line holds flags only. */
+export function strayOperands({ operands }: Pick<Flags, 'operands'>): Fault[] {
+  return operands.map((word) => ({ where: word, what: 'is neither a flag nor its value' }))
 }
 
 /** Reads the variables that begin with the program's prefix. An empty one counts as absent. */
