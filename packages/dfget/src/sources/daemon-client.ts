@@ -12,6 +12,7 @@ import {
 } from '@df/proto'
 import { Compile } from 'typebox/compile'
 import { Agent, type Dispatcher } from 'undici'
+import { wakingTimeout } from './waking-timeout.ts'
 
 /**
  * Where nobody listens this host says so at once, and a daemon answers within a millisecond; but on a busy host either
@@ -41,7 +42,8 @@ export class DaemonClient {
 
   /** Whether a daemon answers. Throws only the signal's reason. */
   async isAlive(signal: AbortSignal): Promise<boolean> {
-    const soon = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)])
+    using timeout = wakingTimeout(PROBE_TIMEOUT_MS)
+    const soon = AbortSignal.any([signal, timeout.signal])
     try {
       const answer = await this.#request(routes.healthz.method, routes.healthz.path, soon)
       await answer.body.dump({ limit: MAX_ANSWER_BYTES, signal: soon })
