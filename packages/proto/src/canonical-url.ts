@@ -1,13 +1,15 @@
 import { AppError } from './app-error.ts'
+import { unsignedQuery } from './signed-query.ts'
 
 export interface CanonicalUrlOptions {
-  /** Query parameters that do not decide the content (signatures, expiry, request ids). */
+  /** Query parameters that do not decide the content (request ids, signatures that are not known here). */
   filterQuery?: readonly string[]
 }
 
 /**
  * The form of a URL that task ids are made from: scheme and host in lower case, default port and fragment
- * dropped, user info dropped, named query parameters left out, the rest sorted by name (RFC 3986 §6.2).
+ * dropped, user info and signatures of storage services dropped (signed-query.ts), named query parameters left out,
+ * the rest sorted by name (RFC 3986 §6.2).
  * @throws AppError REQUEST_INVALID when it is not an absolute http(s) URL
  */
 export function canonicalUrl(text: string, options: CanonicalUrlOptions = {}): string {
@@ -15,7 +17,7 @@ export function canonicalUrl(text: string, options: CanonicalUrlOptions = {}): s
   url.username = ''
   url.password = ''
   url.hash = ''
-  for (const name of options.filterQuery ?? []) url.searchParams.delete(name)
+  url.search = unsignedQuery(url.search.slice(1), options.filterQuery)
   url.searchParams.sort()
   return url.href
 }

@@ -50,4 +50,10 @@ export {
   routes,
 } from './routes.ts'
 export * from './session.ts'
+export {
+  type QuerySignature,
+  querySignature,
+  unsignedQuery,
+  unsignedUrl,
+} from './signed-query.ts'
 export { lengthPrefixed, type TaskIdentity, taskIdPreimage } from './task-id.ts'

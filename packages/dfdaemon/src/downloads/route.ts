@@ -77,7 +77,7 @@ async function openTask(
       ...(tag === undefined ? {} : { tag }),
       ...(application === undefined ? {} : { application }),
     },
-    source: { url: parseHttpUrl(url).href, headers: originFields(wanted.headers) },
+    source: { url: parseHttpUrl(url).href, headers: originFields(wanted.headers), filterQuery },
     ...(rateLimitBps === 0 ? {} : { rateLimitBps }),
     confirm: true,
     signal,

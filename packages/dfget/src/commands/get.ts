@@ -197,7 +197,7 @@ function peerRequest(options: GetOptions): OpenRequest {
   }
   return {
     identity,
-    source: { url, headers },
+    source: { url, headers, filterQuery },
     pattern,
     confirm: true,
     ...(rateLimitBps === 0 ? {} : { rateLimitBps }),

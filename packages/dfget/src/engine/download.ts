@@ -23,7 +23,7 @@ import { PieceWaits } from './piece-waits.ts'
 import { haveText, ProgressReporter } from './progress-reporter.ts'
 import { decideRescue } from './rescue-rules.ts'
 import { SwarmFetcher } from './swarm-fetcher.ts'
-import { allPieces, joinMessage, supernodeError } from './swarm-messages.ts'
+import { allPieces, hasCredentials, joinMessage, supernodeError } from './swarm-messages.ts'
 import { TaskTally } from './task-tally.ts'
 
 /** How often the rescue rules are asked. */
@@ -175,7 +175,7 @@ export class Download implements SwarmMember {
     this.#isJoined = true
     this.#swarmError = undefined
     const { identity, source, generation } = this.#request
-    if (source.headers?.['authorization'] !== undefined && !session.secure) {
+    if (!session.secure && hasCredentials(source)) {
       this.#deps.onCredentialsKept(session.url)
     }
     const geometry = this.#hold.meta?.geometry

@@ -1,10 +1,19 @@
 import type { BytesBySource, Digest, TaskId, TaskIdentity } from '@df/proto'
 
+/** Where a consumer may have the content from. Its credentials live in memory only. */
+export interface OpenSource {
+  /** Origin URL; a signature in its query is a credential. */
+  url: string
+  /** The caller's own headers for it. */
+  headers?: Record<string, string>
+  /** Parameters of the query that do not decide the content and may be credentials, besides known signatures. */
+  filterQuery?: readonly string[]
+}
+
 /** What a consumer asks the engine for. */
 export interface OpenRequest {
   identity: TaskIdentity
-  /** Origin URL, and the caller's own headers for it (credentials live in memory only). */
-  source: { url: string; headers?: Record<string, string> }
+  source: OpenSource
   /** `p2p` (default): SuperNode first, origin as the rescue · `source`: the origin only. */
   pattern?: 'p2p' | 'source'
   /** Bytes per second for this task; absent means no limit of its own. */

@@ -9,13 +9,15 @@ import {
   type SupernodeMessage,
   type TaskId,
   type TaskIdentity,
+  unsignedUrl,
 } from '@df/proto'
+import type { OpenSource } from './engine.ts'
 
 /** What is needed to join a task's swarm. */
 export interface JoinFacts {
   task: TaskId
   identity: TaskIdentity
-  source: { url: string; headers?: Record<string, string> }
+  source: OpenSource
   generation: string | undefined
   /** What is here already: geometry and the text form of its pieces. */
   held: { geometry: Geometry; have: string } | undefined
@@ -25,16 +27,30 @@ export interface JoinFacts {
 
 export function joinMessage(facts: JoinFacts): MessageOf<HostMessage, 'join'> {
   const { task, identity, generation, held, secure } = facts
-  const { url, headers } = facts.source
-  const source: Source = { url, ...(headers !== undefined && secure ? { headers } : {}) }
   return {
     type: 'join',
     task,
     identity,
-    source,
+    source: secure ? wholeSource(facts.source) : { url: withoutCredentials(facts.source) },
     ...(generation === undefined ? {} : { generation }),
     ...held,
   }
+}
+
+function wholeSource({ url, headers }: OpenSource): Source {
+  return { url, ...(headers === undefined ? {} : { headers }) }
+}
+
+/** Whether the source holds what must not travel on a plain link. */
+export function hasCredentials(source: OpenSource): boolean {
+  return (
+    source.headers?.['authorization'] !== undefined || withoutCredentials(source) !== source.url
+  )
+}
+
+/** The URL as it may travel on a plain link. */
+function withoutCredentials({ url, filterQuery }: OpenSource): string {
+  return unsignedUrl(url, filterQuery)
 }
 
 /** The text form of "all pieces". */

@@ -58,18 +58,23 @@ const url = () => `http://127.0.0.1:${(http.address() as AddressInfo).port}`
 
 describe('a session', () => {
   it.each([
-    [false, undefined],
-    [true, { authorization: 'Bearer secret' }],
+    [false, { url: 'http://origin.test/blob?versionId=7' }],
+    [
+      true,
+      {
+        url: 'http://origin.test/blob?versionId=7&sv=1&sig=secret',
+        headers: { authorization: 'Bearer secret' },
+      },
+    ],
   ])('takes credentials only over a link that keeps them (%s)', async (isSecure, expected) => {
     secure = isSecure
     heard.length = 0
     await using host = await TestHost.connect(url())
-    host.join(blobSample(1).identity, 'http://origin.test/blob', {
-      headers: { authorization: 'Bearer secret' },
-    })
+    const signed = 'http://origin.test/blob?versionId=7&sv=1&sig=secret'
+    host.join(blobSample(1).identity, signed, { headers: { authorization: 'Bearer secret' } })
     await expect.poll(() => heard.length).toBe(1)
     const [join] = heard
-    expect(join?.type === 'join' ? join.source.headers : 'none').toEqual(expected)
+    expect(join?.type === 'join' ? join.source : 'none').toEqual(expected)
     expect(JSON.stringify(heard).includes('secret')).toBe(isSecure)
   })
 

@@ -10,6 +10,7 @@ import {
   PROTOCOL_VERSION,
   type SupernodeMessage,
   toAppError,
+  unsignedUrl,
 } from '@df/proto'
 import type { WebSocket } from 'ws'
 import type { HostLink, TaskMessage } from '../swarm/host-link.ts'
@@ -149,9 +150,9 @@ export class HostSession {
 
   /** Credentials that came over a plain link are not used (design §8.2): who sent them should know better. */
   #guarded(message: TaskMessage): TaskMessage {
-    if (this.#options.secure || message.type !== 'join' || message.source.headers === undefined) {
-      return message
-    }
+    if (this.#options.secure || message.type !== 'join') return message
+    const url = unsignedUrl(message.source.url)
+    if (message.source.headers === undefined && url === message.source.url) return message
     if (!this.#warned) {
       this.#warned = true
       this.#options.logger.warn(
@@ -159,7 +160,7 @@ export class HostSession {
         'host sends credentials over a plain link; they are dropped, use https for the SuperNode',
       )
     }
-    return { ...message, source: { url: message.source.url } }
+    return { ...message, source: { url } }
   }
 
   #heard(): void {
