@@ -3,6 +3,7 @@ import { createHttpServer, type Logger, type Metrics } from '@df/kit'
 import type { FastifyInstance } from 'fastify'
 import { registerDownloadRoute } from './downloads/route.ts'
 import type { DaemonMetrics } from './metrics.ts'
+import { createBlobServices } from './mirror/blob-services.ts'
 import type { RegistryClient } from './mirror/registry-client.ts'
 import { registerRegistryRoutes } from './mirror/registry-routes.ts'
 import type { Rights } from './mirror/rights.ts'
@@ -18,7 +19,7 @@ export interface DaemonServerOptions {
   metrics: Metrics
   daemonMetrics: DaemonMetrics
   operatorToken?: string
-  /** See RegistryRoutesOptions. */
+  /** Longest silence towards a caller; below the 10 s that no pull may stand still. */
   silenceMs?: number
 }
 
@@ -27,7 +28,7 @@ export interface DaemonServerOptions {
  * SuperNode answers, since pulls work without.
  */
 export function createDaemonServer(options: DaemonServerOptions): FastifyInstance {
-  const { engine, logger, operatorToken } = options
+  const { engine, logger, upstreams, operatorToken, silenceMs = 9800 } = options
   const server = createHttpServer({
     logger,
     metrics: options.metrics,
@@ -36,7 +37,8 @@ export function createDaemonServer(options: DaemonServerOptions): FastifyInstanc
     readyDetail: () => ({ supernodes: engine.sessions() }),
     access: operatorToken === undefined ? {} : { operatorToken },
   })
-  registerRegistryRoutes(server, { ...options, metrics: options.daemonMetrics })
+  const services = createBlobServices({ ...options, metrics: options.daemonMetrics }, logger)
+  registerRegistryRoutes(server, { services, upstreams, logger, silenceMs })
   registerDownloadRoute(server, engine)
   registerTaskRoutes(server, engine)
   return server

@@ -1,2 +1,9 @@
-export type { Engine, EngineLimits, OpenRequest, OpenTask, TaskSnapshot } from './engine/engine.ts'
+export type {
+  Engine,
+  EngineLimits,
+  OpenRequest,
+  OpenSource,
+  OpenTask,
+  TaskSnapshot,
+} from './engine/engine.ts'
 export { createEngine, type EngineOptions } from './engine/local-engine.ts'

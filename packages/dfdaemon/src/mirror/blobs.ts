@@ -1,4 +1,4 @@
-import type { Engine, OpenTask } from '@df/dfget'
+import type { Engine, OpenSource, OpenTask } from '@df/dfget'
 import { AppError, type BytesBySource, type Digest, isAppError, toAppError } from '@df/proto'
 import { isNotModified, notModified, wholeHead } from './blob-response.ts'
 import { type Confirmation, confirmRight } from './confirm.ts'
@@ -70,10 +70,10 @@ async function serveTask(pull: BlobPull, task: OpenTask, services: BlobServices)
 
 /** The open task, or why there is none. @throws the reason of the exchange's signal */
 async function openTask(pull: BlobPull, engine: Engine): Promise<OpenTask | AppError> {
-  const { exchange, upstream, path, what } = pull
+  const { exchange, what } = pull
   const opening = engine.open({
     identity: { kind: 'blob', digest: what.digest },
-    source: { url: upstream.base + path, headers: callerIdentity(exchange.request) },
+    source: sourceOf(pull),
     signal: exchange.signal,
   })
   try {
@@ -87,6 +87,13 @@ async function openTask(pull: BlobPull, engine: Engine): Promise<OpenTask | AppE
     exchange.signal.throwIfAborted()
     return toAppError(error)
   }
+}
+
+function sourceOf({ upstream, path, fields, credential }: BlobPull): OpenSource {
+  const source = { url: upstream.base + path, headers: callerIdentity(fields) }
+  if (credential.kind === 'header') return source
+  // The digest names the content: whatever stands in the query may be part of the right.
+  return { ...source, filterQuery: [...new URLSearchParams(credential.query).keys()] }
 }
 
 /** Passes the registry's refusal on. After a HEAD its words are not known: the caller's own GET brings them. */

@@ -1,7 +1,7 @@
 import { type ContentRange, parseContentRange } from '@df/codec'
 import { AppError } from '@df/proto'
 import type { DaemonMetrics } from '../metrics.ts'
-import { callerFields, fieldValue } from './headers.ts'
+import { fieldValue, type HeaderFields } from './headers.ts'
 import type { BlobPull } from './pull.ts'
 import {
   announcedLength,
@@ -10,7 +10,10 @@ import {
   type RegistryClient,
 } from './registry-client.ts'
 
-export type DirectAnswer =
+/** What the registry's own answer means, and its fields. */
+export type DirectAnswer = Meaning & { headers: HeaderFields }
+
+type Meaning =
   /** The body is the whole blob. */
   | { kind: 'whole'; size: number | undefined; body: AsyncIterable<Buffer> }
   /** The body is this part of the blob. */
@@ -35,7 +38,7 @@ export interface DirectOptions {
 export async function openDirect(pull: BlobPull, options: DirectOptions): Promise<DirectAnswer> {
   const { exchange, upstream, path } = pull
   const { registry, range, budgetMs } = options
-  const { 'if-none-match': _, 'if-modified-since': __, ...fields } = callerFields(exchange.request)
+  const { 'if-none-match': _, 'if-modified-since': __, ...fields } = pull.fields
   const answer = await registry.ask({
     upstream,
     method: 'GET',
@@ -48,21 +51,22 @@ export async function openDirect(pull: BlobPull, options: DirectOptions): Promis
     budgetMs,
     signal: exchange.signal,
   })
-  if (isRefusal(answer.status)) return { kind: 'refused', answer }
+  const { headers } = answer
+  if (isRefusal(answer.status)) return { kind: 'refused', headers, answer }
   const body = counted(answer.body, (bytes) => {
     pull.directBytes += bytes
     options.metrics.countReceived('direct', bytes)
   })
-  const contentRange = fieldValue(answer.headers, 'content-range')
-  if (answer.status === 200) return { kind: 'whole', size: announcedLength(answer), body }
+  const contentRange = fieldValue(headers, 'content-range')
+  if (answer.status === 200) return { kind: 'whole', headers, size: announcedLength(answer), body }
   if (answer.status === 206 && range !== undefined) {
     const part = parseContentRange(contentRange)
-    if (part !== undefined) return { kind: 'part', range: part, body }
+    if (part !== undefined) return { kind: 'part', headers, range: part, body }
   }
   answer.discard()
   const size = /^bytes \*\/(\d{1,15})$/.exec(contentRange ?? '')?.[1]
   if (answer.status === 416 && size !== undefined) {
-    return { kind: 'unsatisfiable', size: Number(size) }
+    return { kind: 'unsatisfiable', headers, size: Number(size) }
   }
   throw new AppError('ORIGIN_FAILED', `the registry answered ${answer.status}`)
 }

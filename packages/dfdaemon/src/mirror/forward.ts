@@ -2,7 +2,7 @@ import { manifestDigests } from '@df/oci'
 import { AppError, type Digest, isDigest } from '@df/proto'
 import { decodeContent } from './content-coding.ts'
 import { gateByDigest, matchesDigest } from './digest-gate.ts'
-import { callerFields, fieldValue } from './headers.ts'
+import { fieldValue } from './headers.ts'
 import type { Pull } from './pull.ts'
 import { announcedLength, type RegistryAnswer, type RegistryClient } from './registry-client.ts'
 import type { Rights } from './rights.ts'
@@ -21,8 +21,7 @@ export interface ForwarderOptions {
  * @throws AppError when nothing was sent yet, or when the connection must be cut
  */
 export async function forward(pull: Pull, { registry, rights }: ForwarderOptions): Promise<void> {
-  const { exchange, method, upstream, path } = pull
-  const headers = callerFields(exchange.request)
+  const { exchange, method, upstream, path, fields: headers } = pull
   const budgetMs = exchange.leftMs()
   const { signal } = exchange
   const answer = await registry.ask({ upstream, method, path, headers, budgetMs, signal })

@@ -44,9 +44,10 @@ export function callerFields(request: IncomingMessage): HeaderFields {
   return out
 }
 
-/** Who asks, for requests that we make on behalf of the caller: credentials and program, nothing about formats. */
-export function callerIdentity(request: IncomingMessage): Record<string, string> {
-  const { authorization, 'user-agent': userAgent } = request.headers
+/** Who asks, of a caller's fields: credentials and program, nothing about formats. */
+export function callerIdentity(fields: HeaderFields): Record<string, string> {
+  const authorization = fieldValue(fields, 'authorization')
+  const userAgent = fieldValue(fields, 'user-agent')
   return {
     ...(authorization === undefined ? {} : { authorization }),
     ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),

@@ -4,6 +4,7 @@ import type { RegistryPath } from '@df/oci'
 import type { AppError, BytesBySource, Digest } from '@df/proto'
 import type { DaemonMetrics } from '../metrics.ts'
 import type { Exchange } from './exchange.ts'
+import type { HeaderFields } from './headers.ts'
 import type { RegistryClient } from './registry-client.ts'
 import type { Rights } from './rights.ts'
 import type { Upstream } from './upstreams.ts'
@@ -16,6 +17,8 @@ export interface Pull {
   upstream: Upstream
   /** Path and query at the upstream. */
   path: string
+  /** The caller's own fields that are put to the upstream. */
+  fields: HeaderFields
   exchange: Exchange
   /** Where the bytes of a blob came from while it was sent; none of them: it was here already. */
   received: BytesBySource
@@ -25,7 +28,14 @@ export interface Pull {
 
 export interface BlobPull extends Pull {
   what: { kind: 'blob'; repository: string; digest: Digest }
+  credential: Credential
 }
+
+/** What the caller's right hangs on at the upstream. */
+export type Credential =
+  | { kind: 'header'; authorization: string | undefined }
+  /** A right in the query of the path, for one method; `endsAtMs` by its own word, when that can be read. */
+  | { kind: 'query'; query: string; endsAtMs: number | undefined }
 
 /** What blobs are served with. */
 export interface BlobServices {

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BufferPool, type Logger } from '@df/kit'
-import { AppError, isAppError, toAppError } from '@df/proto'
+import type { Logger } from '@df/kit'
+import { AppError } from '@df/proto'
 import type { FastifyInstance } from 'fastify'
 import { serveBlob } from './blobs.ts'
+import { report, settle } from './ending.ts'
 import { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
+import { callerFields } from './headers.ts'
 import {
   blobUnavailable,
   ociError,
@@ -15,82 +17,33 @@ import {
 import type { BlobPull, BlobServices, Pull } from './pull.ts'
 import { blobPath, parseTarget } from './target.ts'
 import type { Upstreams } from './upstreams.ts'
-import { WrongBlobs } from './wrong-blobs.ts'
 
-export interface RegistryRoutesOptions
-  extends Omit<BlobServices, 'onRescue' | 'wrongBlobs' | 'buffers'> {
+export interface RegistryRoutesOptions {
+  services: BlobServices
   upstreams: Upstreams
   logger: Logger
   /** Longest silence towards a caller; below the 10 s that no pull may stand still. */
-  silenceMs?: number
+  silenceMs: number
 }
-
-/** Enough for some callers at once. */
-const KEPT_BUFFER_BYTES = 4 * 1024 * 1024
-
-/** `left`: the caller closed the connection; `cut`: we did, in the middle; `refused`: answered with an error of ours. */
-type Outcome = 'complete' | 'left' | 'cut' | 'refused'
 
 /** The OCI distribution API, its pull part, on `/v2/`. Rights are the registry's to give: see blobs.ts. */
 export function registerRegistryRoutes(
   server: FastifyInstance,
-  options: RegistryRoutesOptions,
+  { services, upstreams, logger, silenceMs }: RegistryRoutesOptions,
 ): void {
-  const { logger, silenceMs = 9800 } = options
-  const services: BlobServices = {
-    ...options,
-    wrongBlobs: new WrongBlobs(),
-    buffers: new BufferPool(KEPT_BUFFER_BYTES),
-    onRescue({ what }, reason, at) {
-      logger.warn(
-        { repository: what.repository, digest: what.digest, at, ...reasonOf(reason) },
-        'the engine failed, reading from the registry',
-      )
-    },
-  }
-
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = new Exchange(request, response, { silenceMs })
     let pull: Pull | undefined
-    let failure: AppError | undefined
-    let outcome: Outcome = 'complete'
-    try {
-      pull = readPull(exchange, options.upstreams)
-      await (isBlobPull(pull) ? serveBlob(pull, services) : forward(pull, options))
-    } catch (error) {
-      outcome = exchange.callerLeft ? 'left' : exchange.headSent ? 'cut' : 'refused'
-      if (outcome !== 'left') failure = toAppError(error)
-      if (outcome === 'cut') exchange.cut()
-      if (failure !== undefined && outcome === 'refused') {
-        await exchange.sendWhole(answerTo(pull, failure))
-      }
-    }
-    report(exchange, pull, outcome, failure)
-  }
-
-  function report(
-    exchange: Exchange,
-    pull: Pull | undefined,
-    outcome: Outcome,
-    failure: AppError | undefined,
-  ): void {
-    const { status = 0, bytesSent, firstByteMs } = exchange
+    const ending = await settle(
+      exchange,
+      async () => {
+        pull = readPull(exchange, upstreams)
+        await (isBlobPull(pull) ? serveBlob(pull, services) : forward(pull, services))
+      },
+      (failure) => answerTo(pull, failure),
+    )
     const kind = pull?.what.kind ?? 'unknown'
-    options.metrics.countPull({ kind, status, bytesSent, firstByteMs })
-    if (failure !== undefined) options.metrics.countError('mirror', failure.code)
-    const line = {
-      method: exchange.request.method,
-      kind,
-      ...describe(pull),
-      status,
-      outcome,
-      bytes: bytesSent,
-      durationMs: Math.round(exchange.elapsedMs()),
-      ...(firstByteMs === undefined ? {} : { firstByteMs: Math.round(firstByteMs) }),
-      ...(failure === undefined ? {} : reasonOf(failure)),
-    }
-    logger.info(line, 'pull answered')
-    if (isAppError(failure, 'INTERNAL')) logger.error({ err: failure }, 'unforeseen error')
+    report(exchange, ending, { logger, metrics: services.metrics, kind, facts: describe(pull) })
   }
 
   for (const url of ['/v2/', '/v2/*']) {
@@ -118,25 +71,29 @@ export function registerRegistryRoutes(
 }
 
 /** @throws AppError ROUTE_UNKNOWN, REQUEST_INVALID */
-function readPull(exchange: Exchange, upstreams: Upstreams): Pull {
-  const { what, path, ns } = parseTarget(exchange.request.url ?? '')
-  return {
-    method: exchange.request.method === 'HEAD' ? 'HEAD' : 'GET',
-    what,
+function readPull(exchange: Exchange, upstreams: Upstreams): Pull | BlobPull {
+  const { request } = exchange
+  const { what, path, ns } = parseTarget(request.url ?? '')
+  const pull: Omit<Pull, 'what'> = {
+    method: request.method === 'HEAD' ? 'HEAD' : 'GET',
     upstream: upstreams.resolve(ns),
-    path: what.kind === 'blob' ? blobPath(what.repository, what.digest) : path,
+    path,
+    fields: callerFields(request),
     exchange,
     received: { peers: 0, seed: 0, origin: 0 },
     directBytes: 0,
   }
+  if (what.kind !== 'blob') return { ...pull, what }
+  return {
+    ...pull,
+    what,
+    path: blobPath(what.repository, what.digest),
+    credential: { kind: 'header', authorization: request.headers.authorization },
+  }
 }
 
-function isBlobPull(pull: Pull): pull is BlobPull {
+function isBlobPull(pull: Pull | BlobPull): pull is BlobPull {
   return pull.what.kind === 'blob'
-}
-
-function reasonOf(error: AppError): { code: string; reason: string } {
-  return { code: error.code, reason: error.message }
 }
 
 /** What a request that failed before anything was sent is answered with. */

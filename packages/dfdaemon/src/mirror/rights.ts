@@ -34,14 +34,16 @@ export class Rights {
     this.#now = options.now ?? (() => performance.now())
   }
 
-  /** Name of a caller by what it sends as Authorization; callers without are all the same one. */
-  credentialOf(authorization: string | undefined): string {
-    if (authorization === undefined) return 'anonymous'
-    return createHmac('sha256', this.#key).update(authorization).digest('base64url')
+  /** Name of a caller by the secret that it shows; callers without are all the same one. */
+  credentialOf(secret: string | undefined): string {
+    if (secret === undefined) return 'anonymous'
+    return createHmac('sha256', this.#key).update(secret).digest('base64url')
   }
 
-  confirm(scope: RightsScope, digests: Iterable<Digest>): void {
-    const expiryMs = this.#now() + this.#ttlMs
+  /** `maxMs`: how long it may be taken for granted at most, whatever the setting. */
+  confirm(scope: RightsScope, digests: Iterable<Digest>, maxMs = Number.POSITIVE_INFINITY): void {
+    if (maxMs <= 0) return
+    const expiryMs = this.#now() + Math.min(this.#ttlMs, maxMs)
     for (const digest of digests) {
       const key = entryKey(scope, digest)
       this.#expiryMs.delete(key) // to be the youngest

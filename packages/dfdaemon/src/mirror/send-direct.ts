@@ -1,7 +1,7 @@
 import { parseRangeHeader } from '@df/codec'
 import type { AppError } from '@df/proto'
 import { partHead, requestedRange, unsatisfiable, wholeHead } from './blob-response.ts'
-import { scopeOf } from './confirm.ts'
+import { rememberRight } from './confirm.ts'
 import { gateByDigest } from './digest-gate.ts'
 import { type DirectAnswer, openDirect, slice } from './direct-source.ts'
 import type { BlobPull, BlobServices } from './pull.ts'
@@ -32,8 +32,7 @@ export async function sendDirect(
   if (answer.kind === 'refused') {
     return exchange.send(answer.answer).finally(() => answer.answer.discard())
   }
-  const { rights } = services
-  rights.confirm(scopeOf(pull, rights), [what.digest])
+  rememberRight(pull, services.rights, answer)
   if (answer.kind === 'unsatisfiable') {
     return exchange.sendWhole(unsatisfiable(what.digest, answer.size))
   }
