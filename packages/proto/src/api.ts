@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { BitfieldTextSchema } from './bitfield-text.ts'
 import { DigestSchema } from './digest.ts'
 import { HostIdSchema, TaskIdSchema } from './ids.ts'
-import { BytesBySourceSchema } from './session.ts'
+import { BytesBySourceSchema, LabelsSchema } from './session.ts'
 
 const strict = { additionalProperties: false } as const
 const Count = Type.Integer({ minimum: 0 })
@@ -91,6 +91,8 @@ export const HostInfoSchema = Type.Object(
     program: Type.String(),
     connectedAt: Time,
     tasks: Count,
+    /** Null: the host takes no orders, so nothing is preheated to it. */
+    labels: nullable(LabelsSchema),
   },
   strict,
 )

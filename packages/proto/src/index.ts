@@ -40,6 +40,7 @@ export {
   type TaskId,
   TaskIdSchema,
 } from './ids.ts'
+export * from './preheat.ts'
 export {
   type Access,
   contentPath,

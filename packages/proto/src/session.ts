@@ -68,7 +68,23 @@ const message = <const T extends string, P extends Record<string, TSchema>>(
   properties: P,
 ) => Type.Object({ type: Type.Literal(type), ...properties }, strict)
 
-/** First message of a host. Rates are bytes per second, absent when unknown or unlimited. */
+const labelText = '[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?'
+
+/** Words by which hosts are chosen, as Kubernetes labels: at most 64, keys and values of at most 63 characters, values may be empty. */
+export const LabelsSchema = Type.Record(
+  Type.String({ pattern: `^${labelText}$` }),
+  Type.String({ pattern: `^(?:${labelText})?$` }),
+  { additionalProperties: false, maxProperties: 64 },
+)
+export type Labels = Static<typeof LabelsSchema>
+
+/** Names an order of a SuperNode; the same for the same wish of the same job, also after a restart. */
+const OrderId = Type.String({ minLength: 1, maxLength: 128 })
+
+/**
+ * First message of a host. Rates are bytes per second, absent when unknown or unlimited. With `labels`, which may
+ * be empty, the host takes orders ({@link Fetch}); without, it is not sent any.
+ */
 const Hello = message('hello', {
   protocol: Type.Integer({ minimum: 0, maximum: 65_535 }),
   host: HostIdSchema,
@@ -76,6 +92,7 @@ const Hello = message('hello', {
   program: Word,
   upBps: Type.Optional(Count),
   downBps: Type.Optional(Count),
+  labels: Type.Optional(LabelsSchema),
 })
 
 /**
@@ -111,7 +128,16 @@ const Bad = message('bad', {
 /** The host no longer has or wants the task. */
 const Leave = message('leave', { task: TaskIdSchema })
 
-export const HostMessageSchema = Type.Union([Hello, Join, Progress, Lost, Bad, Leave])
+/** How an order ended. `complete`: the host has all of the content. The SuperNode may order it again after `failed`. */
+const Fetched = message('fetched', {
+  task: TaskIdSchema,
+  order: OrderId,
+  state: Type.Union([Type.Literal('complete'), Type.Literal('failed')]),
+  code: Type.Optional(Word),
+  message: Type.Optional(Type.String({ maxLength: 2048 })),
+})
+
+export const HostMessageSchema = Type.Union([Hello, Join, Progress, Lost, Bad, Leave, Fetched])
 export type HostMessage = Static<typeof HostMessageSchema>
 
 /** `publicKey`: raw Ed25519 key that piece proofs and tickets are signed with, base64url. */
@@ -157,7 +183,30 @@ const Failed = message('failed', {
   headers: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 8192 }))),
 })
 
-export const SupernodeMessageSchema = Type.Union([Welcome, Refused, Task, Plan, Seeding, Failed])
+/**
+ * An order: fetch the whole content through the swarm and keep it, though nobody on the host asked. Idempotent: the
+ * SuperNode sends its open orders again to every new session of the host; one that has it all answers at once.
+ */
+const Fetch = message('fetch', {
+  task: TaskIdSchema,
+  order: OrderId,
+  identity: TaskIdentitySchema,
+  source: SourceSchema,
+})
+
+/** The order is void: the host stops, if it still fetches for this order alone. What is stored stays. */
+const ForgetOrder = message('forget-order', { task: TaskIdSchema, order: OrderId })
+
+export const SupernodeMessageSchema = Type.Union([
+  Welcome,
+  Refused,
+  Task,
+  Plan,
+  Seeding,
+  Failed,
+  Fetch,
+  ForgetOrder,
+])
 export type SupernodeMessage = Static<typeof SupernodeMessageSchema>
 
 export const HostFrameSchema = Type.Array(HostMessageSchema, { maxItems: 4096 })

@@ -8,6 +8,7 @@ import {
   type OriginClient,
   type PieceClient,
 } from '@df/transfer'
+import type { OrderTaker } from '../session/order-taker.ts'
 import { SupernodePool } from '../session/supernode-pool.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { Download } from './download.ts'
@@ -48,6 +49,8 @@ export interface EngineOptions {
   program: string
   /** Bytes per second, 0 for none. */
   limits: EngineLimits
+  /** Takes what SuperNodes order; without one, none is sent any. */
+  orders?: OrderTaker
   logger: Logger
   onReceived?(source: keyof BytesBySource, bytes: number): void
   onSent?(bytes: number): void
@@ -98,7 +101,7 @@ class LocalEngine implements Engine {
   }
 
   async start(): Promise<void> {
-    const { store, spool, dataDir, logger, program, supernodes, limits } = this.#options
+    const { store, spool, dataDir, logger, program, supernodes, limits, orders } = this.#options
     await store.start()
     await spool.start()
     await this.#server.start()
@@ -112,6 +115,7 @@ class LocalEngine implements Engine {
       limits,
       keyring: this.#keyring,
       ...(ca === undefined ? {} : { ca }),
+      ...(orders === undefined ? {} : { orders }),
       logger,
     })
     this.#offerStored(this.#pool)

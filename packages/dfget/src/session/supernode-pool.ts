@@ -1,9 +1,13 @@
 import type { HostMessage, SupernodeMessage, TaskId } from '@df/proto'
+import type { OrderTaker } from './order-taker.ts'
 import { ownersOf } from './owner.ts'
 import { type SessionOptions, SupernodeSession } from './supernode-session.ts'
 
-/** The messages of a SuperNode that are about a task. */
-export type TaskMessage = Extract<SupernodeMessage, { task: TaskId }>
+/** The messages of a SuperNode that are about a task this host has joined. */
+export type TaskMessage = Exclude<
+  Extract<SupernodeMessage, { task: TaskId }>,
+  { type: 'fetch' | 'forget-order' }
+>
 
 /** A task of this host in its swarm: joined wherever the task's owner is, again after each loss. */
 export interface SwarmMember {
@@ -15,8 +19,13 @@ export interface SwarmMember {
   onDetached(): void
 }
 
-export type PoolOptions = Omit<SessionOptions, 'url' | 'onUp' | 'onDown' | 'onMessage'> & {
+export type PoolOptions = Omit<
+  SessionOptions,
+  'url' | 'labels' | 'onUp' | 'onDown' | 'onMessage'
+> & {
   urls: readonly string[]
+  /** Without one, this host takes no orders. */
+  orders?: OrderTaker
 }
 
 /**
@@ -27,12 +36,15 @@ export class SupernodePool {
   readonly #sessions = new Map<string, SupernodeSession>()
   readonly #members = new Map<TaskId, { member: SwarmMember; session?: SupernodeSession }>()
   readonly #tried = new Set<SupernodeSession>()
+  readonly #orders: OrderTaker | undefined
   #settled: (() => void)[] = []
 
-  constructor(options: PoolOptions) {
-    for (const url of options.urls) {
+  constructor({ urls, orders, ...options }: PoolOptions) {
+    this.#orders = orders
+    for (const url of urls) {
       const session = new SupernodeSession({
         ...options,
+        ...(orders === undefined ? {} : { labels: orders.labels }),
         url,
         onUp: (up) => this.#onUp(up),
         onDown: (down) => this.#onDown(down),
@@ -123,6 +135,10 @@ export class SupernodePool {
 
   #onMessage(session: SupernodeSession, message: SupernodeMessage): void {
     if (!('task' in message)) return
+    if (message.type === 'fetch' || message.type === 'forget-order') {
+      this.#orders?.receive(message, (fetched) => session.send({ type: 'fetched', ...fetched }))
+      return
+    }
     const entry = this.#members.get(message.task)
     if (entry !== undefined && entry.session === session) entry.member.onMessage(message)
   }

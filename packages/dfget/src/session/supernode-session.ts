@@ -6,6 +6,7 @@ import {
   encodeFrame,
   type HostId,
   type HostMessage,
+  type Labels,
   MAX_FRAME_BYTES,
   type MessageOf,
   PROTOCOL_VERSION,
@@ -26,6 +27,8 @@ export interface SessionOptions {
   /** Base URL under which this host serves content, given the local address of the session. */
   advertise(localAddress: string): string
   limits: { upBps: number; downBps: number }
+  /** Given by hosts that take orders. */
+  labels?: Labels
   keyring: Keyring
   /** PEM; for a SuperNode with a certificate of a private authority. */
   ca?: string
@@ -121,7 +124,8 @@ export class SupernodeSession {
   }
 
   #hello(localAddress: string): void {
-    const { upBps, downBps } = this.#options.limits
+    const { labels, limits } = this.#options
+    const { upBps, downBps } = limits
     const hello: MessageOf<HostMessage, 'hello'> = {
       type: 'hello',
       protocol: PROTOCOL_VERSION,
@@ -130,6 +134,7 @@ export class SupernodeSession {
       program: this.#options.program,
       ...(upBps > 0 ? { upBps } : {}),
       ...(downBps > 0 ? { downBps } : {}),
+      ...(labels === undefined ? {} : { labels }),
     }
     this.#socket?.send(encodeFrame([hello]))
   }

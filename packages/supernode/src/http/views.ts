@@ -90,5 +90,6 @@ export function hostInfo(link: HostLink, tasks: number): HostInfo {
     program: link.program,
     connectedAt: new Date(link.connectedAtMs).toISOString(),
     tasks,
+    labels: link.labels ?? null,
   }
 }

@@ -133,7 +133,7 @@ export class HostSession {
   #hello(hello: MessageOf<HostMessage, 'hello'>): void {
     if (this.#link !== undefined) throw new AppError('REQUEST_INVALID', 'hello is said once')
     clearTimeout(this.#helloTimer)
-    const { host, url, program, upBps, downBps } = hello
+    const { host, url, program, upBps, downBps, labels } = hello
     this.#link = {
       host,
       url: url.replace(/\/+$/, ''),
@@ -142,6 +142,8 @@ export class HostSession {
       connectedAtMs: Date.now(),
       ...(upBps === undefined ? {} : { upBps }),
       ...(downBps === undefined ? {} : { downBps }),
+      ...(labels === undefined ? {} : { labels }),
+      secure: this.#options.secure,
       send: (message) => this.#outbox.push(message),
     }
     this.#outbox.push(this.#options.welcome)

@@ -1,4 +1,4 @@
-import type { HostId, HostMessage, SupernodeMessage } from '@df/proto'
+import type { HostId, HostMessage, Labels, SupernodeMessage } from '@df/proto'
 
 /** What a host says after its hello. */
 export type TaskMessage = Exclude<HostMessage, { type: 'hello' }>
@@ -15,6 +15,10 @@ export interface HostLink {
   /** Bytes per second; absent when the host does not know or has no limit. */
   readonly upBps?: number
   readonly downBps?: number
+  /** Absent: the host takes no orders. */
+  readonly labels?: Labels
+  /** Credentials may travel on it: TLS, or within this machine. */
+  readonly secure: boolean
   /** Queues a message; never blocks and never fails. */
   send(message: SupernodeMessage): void
 }

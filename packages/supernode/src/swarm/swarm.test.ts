@@ -6,6 +6,7 @@ import {
   type HostMessage,
   type MessageOf,
   type SupernodeMessage,
+  type TaskIdentity,
 } from '@df/proto'
 import type { StoredContent } from '@df/storage'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -32,7 +33,11 @@ beforeEach(() => {
   seeds = []
   events = []
   sent = []
-  swarm = new Swarm(task, identity, {
+  swarm = newSwarm(identity)
+})
+
+function newSwarm(of: TaskIdentity): Swarm {
+  return new Swarm(task, of, {
     schedule: (event) => events.push(event),
     startSeed(_, __, start) {
       const seed = {
@@ -52,7 +57,7 @@ beforeEach(() => {
     nowMs: () => now,
     watch: { read() {}, firstByte() {}, stored() {}, failed() {}, complete() {} },
   })
-})
+}
 
 function join(
   host: HostId,
@@ -262,5 +267,85 @@ describe('a swarm', () => {
     swarm.lost(newHostId(), host)
     swarm.bad(newHostId(), host, 0)
     expect(eventTypes()).toEqual(['join', 'task-ready'])
+  })
+})
+
+describe('a wish of the SuperNode itself', () => {
+  const source = { url: 'http://origin.test/blob', headers: { authorization: 'mine' } }
+  const outcome = (finished: Promise<void>) =>
+    finished.then(
+      () => 'complete',
+      ({ code }: AppError) => code,
+    )
+
+  it('has the content read without any host, and lets go of it when it is complete', async () => {
+    const wish = swarm.want(source)
+    expect(seeds).toHaveLength(1)
+    expect(seeds[0]?.nextSource(() => true)?.source).toEqual(source)
+    know()
+    expect(wish.geometry).toEqual(geometry)
+    now = 100_000
+    swarm.tick()
+    expect(seeds[0]?.released).toBe(false)
+    complete()
+    expect(await outcome(wish.finished)).toBe('complete')
+    now = 101_000
+    swarm.tick()
+    expect(seeds[0]?.released).toBe(true)
+  })
+
+  it('shares the seed with the hosts', async () => {
+    join(newHostId())
+    const wish = swarm.want(source)
+    expect(seeds).toHaveLength(1)
+    know()
+    complete()
+    expect(await outcome(wish.finished)).toBe('complete')
+  })
+
+  it('is fulfilled at once by a blob that is held complete', async () => {
+    join(newHostId())
+    know()
+    complete()
+    expect(await outcome(swarm.want(source).finished)).toBe('complete')
+    expect(seeds).toHaveLength(1)
+  })
+
+  it('asks the origin again for a content without digest', () => {
+    const url = { kind: 'url', canonicalUrl: 'http://origin.test/file' } as const
+    swarm = newSwarm(url)
+    join(newHostId())
+    know('aa')
+    complete()
+    swarm.want(source)
+    expect(seeds).toHaveLength(2)
+  })
+
+  it('hears the refusal of its own source, and not that of another', async () => {
+    const wish = swarm.want(source)
+    const other = swarm.want({ url: source.url })
+    const key = seeds[0]?.nextSource(() => true)?.key ?? ''
+    seeds[0]?.events.refused(key, refusal)
+    expect(await outcome(wish.finished)).toBe('ORIGIN_FORBIDDEN')
+    expect(seeds[0]?.nextSource(() => true)?.source).toEqual({ url: source.url })
+    const full = new AppError('DISK_FULL', 'no room')
+    seeds[0]?.events.failed(full, full)
+    expect(await outcome(other.finished)).toBe('DISK_FULL')
+  })
+
+  it('ends with the task', async () => {
+    const wish = swarm.want(source)
+    await swarm.close(new AppError('TASK_DELETED', 'an operator deleted the task'))
+    expect(await outcome(wish.finished)).toBe('TASK_DELETED')
+  })
+
+  it('that is released lets the seed stop', () => {
+    const wish = swarm.want(source)
+    know()
+    swarm.tick()
+    wish.release()
+    now = 30_000
+    swarm.tick()
+    expect(seeds[0]?.released).toBe(true)
   })
 })

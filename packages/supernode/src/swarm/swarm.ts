@@ -4,6 +4,7 @@ import {
   type HostId,
   pieceCount,
   pieceLength,
+  type Source,
   type SupernodeMessage,
   type TaskId,
   type TaskIdentity,
@@ -28,6 +29,7 @@ import {
   sameContent,
 } from './member.ts'
 import { failedMessage } from './messages.ts'
+import { type Wish, Wishes } from './wish.ts'
 
 /** How long the seed goes on reading when no host waits for the content any more. */
 const UNWANTED_MS = 30_000
@@ -73,6 +75,7 @@ export class Swarm {
   uploadedBytes = 0
   readonly #around: SwarmSurroundings
   readonly #refusals: RefusalMemory
+  readonly #wishes = new Wishes()
   #url = ''
   #content: ContentState | undefined
   #seed: SeedTask | undefined
@@ -137,6 +140,21 @@ export class Swarm {
     this.#seedWhenWanted(member)
   }
 
+  /** The SuperNode itself wants the content, with `source` as one more place to read it from. */
+  want(source: Source): Wish {
+    const wish = this.#wishes.add(this.task, source)
+    if (this.#url === '') this.#url = publicUrl(source.url)
+    const { key } = wish.source
+    const refusal = this.#refusals.recall(key)
+    if (this.#seed?.content !== undefined) this.#wishes.know(this.#seed.content)
+    if (this.#seed?.reading === true) return wish
+    if (this.#seed === undefined && refusal !== undefined) this.#wishes.fail(refusal, key)
+    else if (this.#seed !== undefined && this.identity.digest !== undefined) this.#wishes.fulfil()
+    // A content without digest may be another by now: a new seed asks the origin.
+    else this.#startSeed(undefined)
+    return wish
+  }
+
   progress(host: HostId, { have, received }: Progress): void {
     const member = this.members.get(host)
     if (member === undefined || this.#content === undefined) return
@@ -186,7 +204,7 @@ export class Swarm {
   tick(): boolean {
     const now = this.#around.nowMs()
     if (this.#isWanted()) this.#wantedAtMs = now
-    if (this.members.size > 0) this.#occupiedAtMs = now
+    if (this.members.size > 0 || !this.#wishes.isEmpty) this.#occupiedAtMs = now
     // A content that all hosts have needs no lease: it may be evicted, and is read again if one more wants it.
     const patienceMs = this.#seed?.reading === true ? UNWANTED_MS : 0
     if (now - this.#wantedAtMs >= Math.max(patienceMs, 1)) this.#stopSeed()
@@ -227,11 +245,15 @@ export class Swarm {
       member.confirmedGeneration !== undefined &&
       member.confirmedGeneration !== this.#content.generation
     if (this.#seed?.reading === true || (this.#seed !== undefined && !outdated)) return
+    this.#startSeed(member.confirmedGeneration)
+  }
+
+  #startSeed(confirmedGeneration: string | undefined): void {
     this.#stopSeed()
     this.#error = undefined
     this.#seed = this.#around.startSeed(this.task, this.identity, {
       events: this.#seedEvents(),
-      confirmedGeneration: member.confirmedGeneration,
+      confirmedGeneration,
       nextSource: (acceptable) => this.#nextSource(acceptable),
     })
   }
@@ -240,7 +262,7 @@ export class Swarm {
     for (const member of this.members.values()) {
       if (!isComplete(member, this.#content) && acceptable(member.source)) return member.source
     }
-    return undefined
+    return this.#wishes.source(acceptable)
   }
 
   #seedEvents(): SeedEvents {
@@ -257,6 +279,7 @@ export class Swarm {
       },
       complete: () => {
         watch.complete(this)
+        this.#wishes.fulfil()
       },
       bytes: (count) => {
         if (isFirst) watch.firstByte(this, nowMs() - startedAtMs)
@@ -269,6 +292,7 @@ export class Swarm {
 
   #contentKnown(stored: StoredContent): void {
     const { geometry, generation } = stored.meta
+    this.#wishes.know(stored)
     this.#unsubscribe?.()
     this.#unsubscribe = stored.onPiece((index) => {
       this.#lastPieceAtMs = this.#around.nowMs()
@@ -300,6 +324,7 @@ export class Swarm {
 
   #refused(sourceKey: string, error: AppError): void {
     this.#refusals.remember(sourceKey, error)
+    this.#wishes.fail(error, sourceKey)
     for (const member of this.members.values()) {
       if (member.source.key === sourceKey && !isComplete(member, this.#content)) {
         this.#dismiss(member, error)
@@ -314,6 +339,7 @@ export class Swarm {
 
   #end(error: AppError): void {
     this.#error = error
+    this.#wishes.fail(error)
     for (const { host } of this.members.values()) {
       this.#around.send(host, failedMessage(this.task, error))
     }
@@ -326,6 +352,7 @@ export class Swarm {
   }
 
   #isWanted(): boolean {
+    if (!this.#wishes.isEmpty) return true
     for (const member of this.members.values()) {
       if (!isComplete(member, this.#content)) return true
     }

@@ -1,20 +1,41 @@
 import { taskIdOf } from '@df/codec'
 import type { Logger } from '@df/kit'
-import { AppError, type HostId, type PeerRef, type TaskId, toAppError } from '@df/proto'
+import {
+  AppError,
+  type HostId,
+  type HostMessage,
+  type MessageOf,
+  type PeerRef,
+  type Source,
+  type TaskId,
+  type TaskIdentity,
+  toAppError,
+} from '@df/proto'
 import type { ParentId, SchedulerCommand } from '../scheduling/events.ts'
 import type { HostLink, TaskMessage } from './host-link.ts'
 import { Hosts } from './hosts.ts'
 import { failedMessage } from './messages.ts'
 import { Swarm, type SwarmSurroundings } from './swarm.ts'
+import type { Wish } from './wish.ts'
 
 /** How long a host may be without a session before it leaves its swarms. */
 const GRACE_MS = 2000
 const TICK_MS = 1000
 
+/** Who gives orders to hosts. Told of hosts that take orders only. */
+export interface OrderGiver {
+  /** The host has a new session, the first or another: orders of earlier ones may be lost. */
+  connected(link: HostLink): void
+  /** The host stayed away for the grace time. */
+  down(host: HostId): void
+  fetched(host: HostId, message: MessageOf<HostMessage, 'fetched'>): void
+}
+
 export interface SwarmsOptions extends Omit<SwarmSurroundings, 'send'> {
   /** Under which id the seed appears in plans. */
   supernode: HostId
   graceMs?: number
+  orders?: OrderGiver
   logger: Logger
 }
 
@@ -28,7 +49,7 @@ export class Swarms {
 
   constructor(options: SwarmsOptions) {
     this.#options = options
-    const { graceMs = GRACE_MS, schedule } = options
+    const { graceMs = GRACE_MS, schedule, orders } = options
     this.#around = {
       ...options,
       send: (host, message) => this.#hosts.link(host)?.send(message),
@@ -46,6 +67,7 @@ export class Swarms {
       back: (link) => this.#expectAgain(link, graceMs),
       down: (host) => {
         schedule({ type: 'host-down', host })
+        orders?.down(host)
         for (const swarm of this.#swarms.values()) swarm.drop(host)
       },
     })
@@ -69,6 +91,7 @@ export class Swarms {
 
   connect(link: HostLink): void {
     this.#hosts.connect(link)
+    if (link.labels !== undefined) this.#options.orders?.connected(link)
   }
 
   disconnect(link: HostLink): void {
@@ -97,6 +120,11 @@ export class Swarms {
       parents: parents.map((parent) => this.#peerRef(parent, host)),
       spares: spares.map((spare) => this.#peerRef(spare, host)),
     })
+  }
+
+  /** The SuperNode itself wants the content: the seed reads it even if no host does. */
+  want(identity: TaskIdentity, source: Source): Wish {
+    return this.#swarm(taskIdOf(identity), identity).want(source)
   }
 
   get(task: TaskId): Swarm | undefined {
@@ -133,6 +161,10 @@ export class Swarms {
         throw new AppError('REQUEST_INVALID', 'the task id is not that of the identity')
       }
       this.#swarm(message.task, message.identity).join(link, message)
+      return
+    }
+    if (message.type === 'fetched') {
+      this.#options.orders?.fetched(host, message)
       return
     }
     const swarm = this.#swarms.get(message.task)
