@@ -12,6 +12,7 @@ import {
   listen,
   parseListen,
 } from '@df/kit'
+import { RedirectOrigins } from '@df/oci'
 import { AppError } from '@df/proto'
 import { createContentStore, Spool } from '@df/storage'
 import { createOriginClient } from '@df/transfer'
@@ -35,7 +36,11 @@ export async function composeDaemon(
 ): Promise<Composition<DaemonConfig>> {
   const { dataDir, cache, listen: listenText, peerListen, operatorToken } = config
   const upstreams = new Upstreams({ upstream: config.upstream, registries: config.registry })
-  const dispatcher = createUpstreamDispatcher({ upstreams, allowOrigin: config.allowOrigin })
+  const redirects = new RedirectOrigins(config.redirect)
+  const dispatcher = createUpstreamDispatcher({
+    isConfigured: (origin) => upstreams.isConfigured(origin) || redirects.isConfigured(origin),
+    allowOrigin: config.allowOrigin,
+  })
   const rights = new Rights({ ttlMs: config.rightsTtl })
   const metrics = createMetrics('dfdaemon')
   const daemonMetrics = createDaemonMetrics(metrics, () => engine)
@@ -70,6 +75,8 @@ export async function composeDaemon(
     engine,
     registry: createRegistryClient({ dispatcher }),
     upstreams,
+    redirects,
+    filterQuery: config.redirect.filterQuery,
     rights,
     logger,
     metrics,

@@ -7,6 +7,7 @@ import {
   defineConfig,
   type Fault,
 } from '@df/kit'
+import { RedirectOrigins } from '@df/oci'
 import { isAppError } from '@df/proto'
 import { type Static, Type } from 'typebox'
 import { Upstreams } from './mirror/upstreams.ts'
@@ -81,6 +82,24 @@ const schema = Type.Object({
     description: 'redirect targets and other origins on internal addresses that may be read',
     placeholder: 'HOST|CIDR',
   }),
+  redirect: Type.Object({
+    origin: Type.Optional(
+      Type.String({
+        description:
+          'storage that a registry redirects to by its bare paths (/docker/registry/v2/blobs/…)',
+        unit: 'url',
+      }),
+    ),
+    allow: Type.Array(Type.String(), {
+      description: 'origins that a registry may redirect to by /origin/SCHEME/HOST/PATH',
+      placeholder: 'HOST[:PORT]',
+    }),
+    filterQuery: Type.Array(Type.String(), {
+      description:
+        'query parameters of redirects that do not decide the content, besides signatures of known storage services',
+      placeholder: 'NAME',
+    }),
+  }),
   rightsTtl: Type.Integer({
     description: 'how long a right that a registry confirmed is taken for granted',
     default: '60s',
@@ -142,9 +161,10 @@ export const daemonConfig: ConfigDefinition<DaemonConfig> = defineConfig({
 })
 
 function conflicts(config: Static<typeof schema>): Fault[] {
-  const { upstream, registry, advertise, allowOrigin, cache } = config
+  const { upstream, registry, advertise, allowOrigin, cache, redirect } = config
   const faults = [
     ...faultsOf('registry', () => new Upstreams({ upstream, registries: registry })),
+    ...faultsOf('redirect', () => new RedirectOrigins(redirect)),
     ...faultsOf('allowOrigin', () => createAddressGuard({ allow: allowOrigin })),
   ]
   if (advertise !== undefined && isIP(advertise) === 0) {

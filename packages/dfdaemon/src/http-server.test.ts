@@ -12,8 +12,10 @@ describe('every route', () => {
     expect(list.sort()).toEqual([
       'GET /api/v1/tasks operator factory',
       'GET /api/v1/tasks/:taskId operator factory',
+      'GET /docker/registry/v2/blobs/* origin handler',
       'GET /healthz anyone factory',
       'GET /metrics anyone factory',
+      'GET /origin/* origin handler',
       'GET /readyz anyone factory',
       'GET /v2/ registry handler',
       'GET /v2/* registry handler',

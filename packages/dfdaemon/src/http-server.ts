@@ -1,5 +1,6 @@
 import type { Engine } from '@df/dfget'
 import { createHttpServer, type Logger, type Metrics } from '@df/kit'
+import type { RedirectOrigins } from '@df/oci'
 import type { FastifyInstance } from 'fastify'
 import { registerDownloadRoute } from './downloads/route.ts'
 import type { DaemonMetrics } from './metrics.ts'
@@ -8,12 +9,16 @@ import type { RegistryClient } from './mirror/registry-client.ts'
 import { registerRegistryRoutes } from './mirror/registry-routes.ts'
 import type { Rights } from './mirror/rights.ts'
 import type { Upstreams } from './mirror/upstreams.ts'
+import { registerRedirectRoutes } from './redirect/routes.ts'
 import { registerTaskRoutes } from './tasks/routes.ts'
 
 export interface DaemonServerOptions {
   engine: Engine
   registry: RegistryClient
   upstreams: Upstreams
+  redirects: RedirectOrigins
+  /** Query parameters of redirects that do not decide the content, besides known signatures. */
+  filterQuery: readonly string[]
   rights: Rights
   logger: Logger
   metrics: Metrics
@@ -39,6 +44,13 @@ export function createDaemonServer(options: DaemonServerOptions): FastifyInstanc
   })
   const services = createBlobServices({ ...options, metrics: options.daemonMetrics }, logger)
   registerRegistryRoutes(server, { services, upstreams, logger, silenceMs })
+  registerRedirectRoutes(server, {
+    services,
+    origins: options.redirects,
+    filterQuery: options.filterQuery,
+    logger,
+    silenceMs,
+  })
   registerDownloadRoute(server, engine)
   registerTaskRoutes(server, engine)
   return server

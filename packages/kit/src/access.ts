@@ -22,7 +22,7 @@ export function findRoute(method: string, path: string): Route | undefined {
 
 /** True for the rules that the route's own handler must enforce, since only it knows how. */
 export function isEnforcedByHandler(access: Access): boolean {
-  return access === 'host' || access === 'ticket' || access === 'registry'
+  return ['host', 'ticket', 'registry', 'origin'].includes(access)
 }
 
 /** @throws AppError FORBIDDEN when the caller may not use a route with this rule */
@@ -42,6 +42,7 @@ export function checkAccess(access: Access, request: FastifyRequest, rules: Acce
     case 'host':
     case 'ticket':
     case 'registry':
+    case 'origin':
       return
   }
 }

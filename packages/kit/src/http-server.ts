@@ -55,7 +55,7 @@ const registered = new WeakMap<FastifyInstance, RegisteredRoute[]>()
  * A fastify instance with what all our servers share: limits on requests, access rules, problem+json errors,
  * /healthz, /readyz and /metrics, request metrics, an end that cannot hang.
  *
- * Only routes declared in proto can be registered. A route whose rule is `host`, `ticket` or `registry`
+ * Only routes declared in proto can be registered. A route whose rule is `host`, `ticket`, `registry` or `origin`
  * enforces it in its own handler and says so: `config: { enforces: 'ticket' }`. No header of a proxy is
  * believed. Bytes may be sent after `reply.hijack()`, upgrades handled on `server.server`.
  */

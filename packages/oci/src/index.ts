@@ -4,6 +4,12 @@ export { type ManifestDigests, manifestDigests } from './manifest.ts'
 export { mediaTypes } from './media-types.ts'
 export { redactUrl } from './redact.ts'
 export {
+  RedirectOrigins,
+  type RedirectOriginsOptions,
+  type RedirectTarget,
+  redirectedUrl,
+} from './redirect-origins.ts'
+export {
   familiarReference,
   formatReference,
   type ImageReference,

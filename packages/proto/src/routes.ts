@@ -8,8 +8,9 @@ import type { TaskId } from './ids.ts'
  * - `host`: a host's session; over TLS or inside the cluster's network.
  * - `ticket`: hosts with a ticket of the SuperNode for that task.
  * - `registry`: callers whose right the registry confirms with their own credentials.
+ * - `origin`: callers whose right the origin of the content confirms, with the query that they bring.
  */
-export type Access = 'anyone' | 'operator' | 'local' | 'host' | 'ticket' | 'registry'
+export type Access = 'anyone' | 'operator' | 'local' | 'host' | 'ticket' | 'registry' | 'origin'
 
 export interface Route {
   method: 'GET' | 'HEAD' | 'POST' | 'DELETE' | 'ANY'
@@ -62,6 +63,13 @@ export const routes = {
     'fetch a URL through this host and stream it',
   ),
   registry: route('ANY', '/v2/*', 'registry', 'OCI distribution API, pull part'),
+  origin: route('GET', '/origin/*', 'origin', 'content of the origin that the path names'),
+  storedBlob: route(
+    'GET',
+    '/docker/registry/v2/blobs/*',
+    'origin',
+    'a blob by its path in the storage of a registry',
+  ),
   registryBase: route('ANY', '/v2/', 'registry', 'OCI distribution API, version check'),
 } as const satisfies Record<string, Route>
 

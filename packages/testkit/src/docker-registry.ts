@@ -13,6 +13,8 @@ export interface DockerRegistryOptions {
   port?: number
   /** Name → password: basic auth, for pulls and pushes. */
   users?: Readonly<Record<string, string>>
+  /** Where blobs are redirected to: `baseurl` of distribution's middleware. */
+  redirectTo?: string
   within?: Enclosure
 }
 
@@ -24,7 +26,7 @@ export interface DockerRegistry {
 
 /** Debian's docker-registry (distribution 2.8), filled with `pushImage`. */
 export async function startDockerRegistry(options: DockerRegistryOptions): Promise<DockerRegistry> {
-  const { directory, host = '127.0.0.1', users, within } = options
+  const { directory, host = '127.0.0.1', users, redirectTo, within } = options
   const port = options.port ?? (await freePort(host))
   const configPath = join(directory, 'registry.json')
   const config = {
@@ -35,6 +37,9 @@ export async function startDockerRegistry(options: DockerRegistryOptions): Promi
       delete: { enabled: true },
     },
     http: { addr: `${host}:${port}` },
+    ...(redirectTo === undefined
+      ? {}
+      : { middleware: { storage: [{ name: 'redirect', options: { baseurl: redirectTo } }] } }),
     ...(users === undefined ? {} : { auth: { htpasswd: await passwords(directory, users) } }),
   }
   // YAML is a superset of JSON.

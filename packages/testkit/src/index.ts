@@ -20,7 +20,7 @@ export { type Dockerd, type DockerdOptions, startDockerd } from './dockerd.ts'
 export type { FaultServer, FaultServerOptions } from './fault-server.ts'
 export { type FaultRule, FaultRules } from './faults.ts'
 export { type FaultyProxyOptions, startFaultyProxy } from './faulty-proxy.ts'
-export { type FileOrigin, startFileOrigin } from './file-origin.ts'
+export { type FileOrigin, type FileOriginOptions, startFileOrigin } from './file-origin.ts'
 export { type HostsOverlayOptions, hostsOverlay } from './hosts-overlay.ts'
 export {
   type ArtifactOptions,
@@ -55,5 +55,6 @@ export { type RegistryOptions, startRegistry, type TestRegistry } from './regist
 export type { RegistryAuth } from './registry-auth.ts'
 export type { RequestEntry, RequestLog } from './request-log.ts'
 export { type ImageMaker, sampleImages } from './sample-images.ts'
+export { type SignOptions, signUrl } from './signed-url.ts'
 export { type IssuedCertificate, makeCa, type TestCa } from './tls.ts'
 export { type TempDirectory, tempDirectory } from './tmp.ts'

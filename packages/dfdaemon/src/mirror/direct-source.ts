@@ -101,7 +101,8 @@ export async function* slice(
   }
 }
 
-async function* counted(
+/** The same bytes, each chunk told. */
+export async function* counted(
   chunks: AsyncIterable<Buffer>,
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<Buffer, void, undefined> {

@@ -70,6 +70,6 @@ export function report(
 }
 
 /** An error as fields of a log line. */
-export function reasonOf(error: AppError): { code: string; reason: string } {
-  return { code: error.code, reason: error.message }
+export function reasonOf({ code, message, hint }: AppError): Record<string, string> {
+  return { code, reason: message, ...(hint === undefined ? {} : { hint }) }
 }

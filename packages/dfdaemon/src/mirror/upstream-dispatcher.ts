@@ -1,20 +1,20 @@
 import { createAddressGuard, createOriginDispatcher } from '@df/kit'
 import type { Dispatcher } from 'undici'
-import type { Upstreams } from './upstreams.ts'
 
 export interface UpstreamDispatcherOptions {
-  upstreams: Upstreams
+  /** Whether an origin (scheme, host, port) was configured by the operator. */
+  isConfigured(origin: string): boolean
   /** Host names, addresses and CIDRs that may be read though they are guarded. */
   allowOrigin: readonly string[]
   connectTimeoutMs?: number
 }
 
 /**
- * Connections of this host to registries and other origins. Configured registries are reached wherever they are;
+ * Connections of this host to registries and other origins. Configured ones are reached wherever they are;
  * what callers name and what redirects lead to passes the address guard (design §8.5).
  */
 export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Dispatcher {
-  const { upstreams, allowOrigin, connectTimeoutMs = 3000 } = options
+  const { isConfigured, allowOrigin, connectTimeoutMs = 3000 } = options
   const configured = createOriginDispatcher({ guard: { check() {} }, connectTimeoutMs })
   const guarded = createOriginDispatcher({
     guard: createAddressGuard({ allow: allowOrigin }),
@@ -22,8 +22,6 @@ export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Di
   })
   return guarded.compose((dispatch) => (request, handler) => {
     const origin = request.origin === undefined ? '' : new URL(request.origin).origin
-    return upstreams.isConfigured(origin)
-      ? configured.dispatch(request, handler)
-      : dispatch(request, handler)
+    return isConfigured(origin) ? configured.dispatch(request, handler) : dispatch(request, handler)
   })
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createLogger, createMetrics, listen } from '@df/kit'
+import { RedirectOrigins, type RedirectOriginsOptions } from '@df/oci'
 import { type Digest, parseDigest } from '@df/proto'
 import { bytesSource, type RegistryOptions, startRegistry, type TestRegistry } from '@df/testkit'
 import type { FastifyInstance } from 'fastify'
@@ -19,6 +20,7 @@ export interface MirrorOptions {
   registries?: (url: string) => Record<string, string>
   upstream?: string
   allowOrigin?: string[]
+  redirect?: Partial<RedirectOriginsOptions> & { filterQuery?: readonly string[] }
   rightsTtlMs?: number
   now?: () => number
   silenceMs?: number
@@ -51,8 +53,10 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
     upstream: options.upstream ?? registry.url,
     registries: options.registries?.(registry.url) ?? {},
   })
+  const { allow = [], origin, filterQuery = [] } = options.redirect ?? {}
+  const redirects = new RedirectOrigins({ allow, origin })
   const dispatcher = createUpstreamDispatcher({
-    upstreams,
+    isConfigured: (at) => upstreams.isConfigured(at) || redirects.isConfigured(at),
     allowOrigin: options.allowOrigin ?? [],
     connectTimeoutMs: 500,
   })
@@ -69,6 +73,8 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
       silenceMs: options.bodySilenceMs ?? 500,
     }),
     upstreams,
+    redirects,
+    filterQuery,
     rights,
     logger: createLogger({ program: 'dfdaemon', level: 'trace', stream }),
     metrics,
