@@ -6,6 +6,7 @@ set -euo pipefail
 
 packages=(
   docker.io containerd runc podman skopeo docker-registry  # the engines and the registry
+  docker-compose                                           # docker-compose.yml
   containernetworking-plugins iptables                     # networks of containers
   iproute2 util-linux                                      # hosts as network namespaces
   busybox-static                                           # the content of the images

@@ -12,8 +12,12 @@ export interface DockerdOptions {
   /** Registries spoken to by plain http, as HOST:PORT or CIDR; those on loopback need no mention. */
   insecureRegistries?: readonly string[]
   within?: Enclosure
-  /** Default `own`. `none` only in a network namespace: containers get `--network host` or `none` there. */
-  bridge?: 'own' | 'none'
+  /**
+   * Default `own`: containers reach the machine and nothing else. `none` only in a network namespace: containers get
+   * `--network host` or `none` there. `full` only there too: networks, published ports and all the iptables rules of a
+   * usual dockerd, which go with the namespace.
+   */
+  bridge?: 'own' | 'none' | 'full'
   extraArgs?: readonly string[]
 }
 
@@ -32,7 +36,8 @@ export async function startDockerd(options: DockerdOptions): Promise<Dockerd> {
   await mkdir(directory, { recursive: true })
   const configPath = join(directory, 'daemon.json')
   await writeFile(configPath, '{}')
-  const bridge = options.bridge === 'none' ? undefined : await makeBridge()
+  const { bridge: kind = 'own' } = options
+  const bridge = kind === 'own' ? await makeBridge() : undefined
   const host = `unix://${join(directory, 'docker.sock')}`
   const daemon = new Daemon({
     command: [
@@ -42,12 +47,7 @@ export async function startDockerd(options: DockerdOptions): Promise<Dockerd> {
       `--exec-root=${join(directory, 'exec')}`,
       `--pidfile=${join(directory, 'docker.pid')}`,
       `--host=${host}`,
-      // Outside a namespace `none` would delete the machine's docker0.
-      `--bridge=${bridge ?? 'none'}`,
-      '--iptables=false',
-      '--ip6tables=false',
-      '--ip-masq=false',
-      '--userland-proxy=false',
+      ...(kind === 'full' ? [] : isolatedFlags(bridge)),
       ...mirrors.map((url) => `--registry-mirror=${url}`),
       ...insecureRegistries.map((registry) => `--insecure-registry=${registry}`),
       ...extraArgs,
@@ -74,6 +74,17 @@ export async function startDockerd(options: DockerdOptions): Promise<Dockerd> {
     throw error
   }
   return { host, daemon, docker, stop }
+}
+
+function isolatedFlags(bridge: string | undefined): string[] {
+  return [
+    // Outside a namespace `none` would delete the machine's docker0.
+    `--bridge=${bridge ?? 'none'}`,
+    '--iptables=false',
+    '--ip6tables=false',
+    '--ip-masq=false',
+    '--userland-proxy=false',
+  ]
 }
 
 /** dockerd ends its containerd itself, unless it was killed. */
