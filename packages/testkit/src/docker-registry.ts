@@ -13,6 +13,8 @@ export interface DockerRegistryOptions {
   port?: number
   /** Name → password: basic auth, for pulls and pushes. */
   users?: Readonly<Record<string, string>>
+  /** Where its content lies, when registries share it. */
+  storageDirectory?: string
   /** Where blobs are redirected to: `baseurl` of distribution's middleware. */
   redirectTo?: string
   within?: Enclosure
@@ -27,13 +29,14 @@ export interface DockerRegistry {
 /** Debian's docker-registry (distribution 2.8), filled with `pushImage`. */
 export async function startDockerRegistry(options: DockerRegistryOptions): Promise<DockerRegistry> {
   const { directory, host = '127.0.0.1', users, redirectTo, within } = options
+  const { storageDirectory = join(directory, 'registry') } = options
   const port = options.port ?? (await freePort(host))
   const configPath = join(directory, 'registry.json')
   const config = {
     version: 0.1,
     log: { level: 'info' },
     storage: {
-      filesystem: { rootdirectory: join(directory, 'registry') },
+      filesystem: { rootdirectory: storageDirectory },
       delete: { enabled: true },
     },
     http: { addr: `${host}:${port}` },
