@@ -12,15 +12,13 @@ import {
   listen,
   parseListen,
 } from '@df/kit'
-import { RedirectOrigins } from '@df/oci'
+import { createRegistryClient, RedirectOrigins, Rights } from '@df/oci'
 import { AppError } from '@df/proto'
 import { createContentStore, Spool } from '@df/storage'
 import { createOriginClient } from '@df/transfer'
 import type { DaemonConfig } from './config.ts'
 import { createDaemonServer } from './http-server.ts'
 import { createDaemonMetrics } from './metrics.ts'
-import { createRegistryClient } from './mirror/registry-client.ts'
-import { Rights } from './mirror/rights.ts'
 import { createUpstreamDispatcher } from './mirror/upstream-dispatcher.ts'
 import { Upstreams } from './mirror/upstreams.ts'
 

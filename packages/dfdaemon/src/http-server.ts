@@ -1,13 +1,11 @@
 import type { Engine } from '@df/dfget'
 import { createHttpServer, type Logger, type Metrics } from '@df/kit'
-import type { RedirectOrigins } from '@df/oci'
+import { createBlobServices, type RedirectOrigins, type RegistryClient, type Rights } from '@df/oci'
 import type { FastifyInstance } from 'fastify'
 import { registerDownloadRoute } from './downloads/route.ts'
 import type { DaemonMetrics } from './metrics.ts'
-import { createBlobServices } from './mirror/blob-services.ts'
-import type { RegistryClient } from './mirror/registry-client.ts'
+import { contentEngine } from './mirror/content-engine.ts'
 import { registerRegistryRoutes } from './mirror/registry-routes.ts'
-import type { Rights } from './mirror/rights.ts'
 import type { Upstreams } from './mirror/upstreams.ts'
 import { registerRedirectRoutes } from './redirect/routes.ts'
 import { registerTaskRoutes } from './tasks/routes.ts'
@@ -42,7 +40,11 @@ export function createDaemonServer(options: DaemonServerOptions): FastifyInstanc
     readyDetail: () => ({ supernodes: engine.sessions() }),
     access: operatorToken === undefined ? {} : { operatorToken },
   })
-  const services = createBlobServices({ ...options, metrics: options.daemonMetrics }, logger)
+  const { registry, rights, daemonMetrics } = options
+  const services = createBlobServices(
+    { engine: contentEngine(engine), registry, rights, metrics: daemonMetrics },
+    logger,
+  )
   registerRegistryRoutes(server, { services, upstreams, logger, silenceMs })
   registerRedirectRoutes(server, {
     services,

@@ -1,25 +1,12 @@
 import type { Metrics } from '@df/kit'
-import type { BytesBySource, ErrorCode } from '@df/proto'
-
-/** What a finished request of the registry API is counted with. */
-interface FinishedPull {
-  kind: string
-  status: number
-  bytesSent: number
-  firstByteMs: number | undefined
-}
-
-/** How a caller's right to a blob was found. */
-type RightOutcome = 'remembered' | 'asked' | 'refused'
+import type { ServingMetrics } from '@df/oci'
+import type { BytesBySource } from '@df/proto'
 
 /** All that dfdaemon counts of itself. */
-export interface DaemonMetrics {
-  countPull(pull: FinishedPull): void
-  countRight(outcome: RightOutcome): void
+export interface DaemonMetrics extends ServingMetrics {
   /** Bytes of content that arrived; `direct` is the registry past the engine. */
   countReceived(source: keyof BytesBySource | 'direct', bytes: number): void
   countUploaded(bytes: number): void
-  countError(part: 'engine' | 'mirror', code: ErrorCode): void
 }
 
 export function createDaemonMetrics(

@@ -3,12 +3,8 @@ export { type Challenge, parseChallenges } from './challenge.ts'
 export { type ManifestDigests, manifestDigests } from './manifest.ts'
 export { mediaTypes } from './media-types.ts'
 export { redactUrl } from './redact.ts'
-export {
-  RedirectOrigins,
-  type RedirectOriginsOptions,
-  type RedirectTarget,
-  redirectedUrl,
-} from './redirect-origins.ts'
+export { type RedirectOptions, redirectHandler } from './redirect/answer.ts'
+export { RedirectOrigins, type RedirectOriginsOptions } from './redirect/origins.ts'
 export {
   familiarReference,
   formatReference,
@@ -16,3 +12,31 @@ export {
   parseReference,
 } from './reference.ts'
 export { parseRegistryPath, type RegistryPath } from './registry-path.ts'
+export { createBlobServices } from './serving/blob-services.ts'
+export { serveBlob } from './serving/blobs.ts'
+export type {
+  ContentEngine,
+  ContentRequest,
+  OpenContent,
+  ServingMetrics,
+} from './serving/content-engine.ts'
+export { gateByDigest, matchesDigest } from './serving/digest-gate.ts'
+export { report, settle } from './serving/ending.ts'
+export { Exchange } from './serving/exchange.ts'
+export { callerFields, fieldValue } from './serving/headers.ts'
+export {
+  blobUnavailable,
+  ociError,
+  refusalOf,
+  unavailable,
+  type WholeAnswer,
+} from './serving/oci-errors.ts'
+export type { BlobPull, BlobServices, Pull } from './serving/pull.ts'
+export {
+  announcedLength,
+  createRegistryClient,
+  type RegistryAnswer,
+  type RegistryClient,
+  type Upstream,
+} from './serving/registry-client.ts'
+export { Rights } from './serving/rights.ts'

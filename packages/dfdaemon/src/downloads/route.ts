@@ -1,5 +1,6 @@
 import type { Engine, OpenTask } from '@df/dfget'
 import { PROBLEM_TYPE, problemOf } from '@df/kit'
+import { Exchange } from '@df/oci'
 import {
   AppError,
   canonicalUrl,
@@ -11,7 +12,6 @@ import {
 } from '@df/proto'
 import type { FastifyInstance } from 'fastify'
 import { Compile } from 'typebox/compile'
-import { Exchange } from '../mirror/exchange.ts'
 
 const schema = Compile(DownloadRequestSchema)
 

@@ -1,11 +1,16 @@
-import { manifestDigests } from '@df/oci'
+import {
+  announcedLength,
+  fieldValue,
+  gateByDigest,
+  manifestDigests,
+  matchesDigest,
+  type Pull,
+  type RegistryAnswer,
+  type RegistryClient,
+  type Rights,
+} from '@df/oci'
 import { AppError, type Digest, isDigest } from '@df/proto'
 import { decodeContent } from './content-coding.ts'
-import { gateByDigest, matchesDigest } from './digest-gate.ts'
-import { fieldValue } from './headers.ts'
-import type { Pull } from './pull.ts'
-import { announcedLength, type RegistryAnswer, type RegistryClient } from './registry-client.ts'
-import type { Rights } from './rights.ts'
 
 /** Registries hold manifests of 4 MiB at least and hardly more (OCI distribution spec, "Pushing manifests"). */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024

@@ -1,20 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '@df/kit'
-import { AppError } from '@df/proto'
-import type { FastifyInstance } from 'fastify'
-import { serveBlob } from './blobs.ts'
-import { report, settle } from './ending.ts'
-import { Exchange } from './exchange.ts'
-import { forward } from './forward.ts'
-import { callerFields } from './headers.ts'
 import {
+  type BlobPull,
+  type BlobServices,
   blobUnavailable,
+  callerFields,
+  Exchange,
   ociError,
+  type Pull,
   refusalOf,
+  report,
+  serveBlob,
+  settle,
   unavailable,
   type WholeAnswer,
-} from './oci-errors.ts'
-import type { BlobPull, BlobServices, Pull } from './pull.ts'
+} from '@df/oci'
+import { AppError } from '@df/proto'
+import type { FastifyInstance } from 'fastify'
+import { forward } from './forward.ts'
 import { blobPath, parseTarget } from './target.ts'
 import type { Upstreams } from './upstreams.ts'
 

@@ -1,12 +1,5 @@
+import type { Upstream } from '@df/oci'
 import { AppError, parseHttpUrl } from '@df/proto'
-
-/** A registry that requests are put to. */
-export interface Upstream {
-  /** Origin and path prefix without a slash at the end; `/v2/…` is appended. Tells registries apart. */
-  readonly base: string
-  /** Scheme, host and port: where the caller's credentials may go. */
-  readonly origin: string
-}
 
 export interface UpstreamsOptions {
   /** Registry of requests that name none. */

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
+import { type Digest, parseDigest } from '@df/proto'
 import { describe, expect, it } from 'vitest'
-import { sha256 } from '../test-support/mirror.ts'
 import { Rights } from './rights.ts'
 
 const one = sha256(Buffer.from('one'))
@@ -68,3 +69,7 @@ describe('rights', () => {
     expect(rights.credentialOf('anonymous')).not.toBe(rights.credentialOf(undefined))
   })
 })
+
+function sha256(text: string | Uint8Array): Digest {
+  return parseDigest(`sha256:${createHash('sha256').update(text).digest('hex')}`)
+}

@@ -1,13 +1,11 @@
-import type { Engine } from '@df/dfget'
 import type { BufferPool } from '@df/kit'
-import type { RegistryPath } from '@df/oci'
 import type { AppError, BytesBySource, Digest } from '@df/proto'
-import type { DaemonMetrics } from '../metrics.ts'
+import type { RegistryPath } from '../registry-path.ts'
+import type { ContentEngine, ServingMetrics } from './content-engine.ts'
 import type { Exchange } from './exchange.ts'
 import type { HeaderFields } from './headers.ts'
-import type { RegistryClient } from './registry-client.ts'
+import type { RegistryClient, Upstream } from './registry-client.ts'
 import type { Rights } from './rights.ts'
-import type { Upstream } from './upstreams.ts'
 import type { WrongBlobs } from './wrong-blobs.ts'
 
 /** One GET or HEAD of the registry API, and where its answer goes. */
@@ -39,13 +37,13 @@ export type Credential =
 
 /** What blobs are served with. */
 export interface BlobServices {
-  engine: Engine
+  engine: ContentEngine
   registry: RegistryClient
   rights: Rights
   wrongBlobs: WrongBlobs
   /** For chunks of blobs on their way to a caller. */
   buffers: BufferPool
-  metrics: DaemonMetrics
+  metrics: ServingMetrics
   /** Told when the engine failed and the registry is asked directly, `at` bytes into the blob. */
   onRescue(pull: BlobPull, reason: AppError, at: number): void
 }

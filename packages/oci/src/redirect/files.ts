@@ -1,11 +1,11 @@
 import { formatContentRange, formatUnsatisfiedRange, parseRangeHeader } from '@df/codec'
-import type { OpenTask } from '@df/dfget'
 import { canonicalUrl, toAppError } from '@df/proto'
-import { counted } from '../mirror/direct-source.ts'
-import type { StreamedAnswer } from '../mirror/exchange.ts'
-import { callerIdentity } from '../mirror/headers.ts'
-import { LentBuffers } from '../mirror/lent-buffers.ts'
-import type { BlobServices, Pull } from '../mirror/pull.ts'
+import type { OpenContent } from '../serving/content-engine.ts'
+import { counted } from '../serving/direct-source.ts'
+import type { StreamedAnswer } from '../serving/exchange.ts'
+import { callerIdentity } from '../serving/headers.ts'
+import { LentBuffers } from '../serving/lent-buffers.ts'
+import type { BlobServices, Pull } from '../serving/pull.ts'
 
 /** A GET or HEAD of a file that no digest names. */
 export interface FilePull extends Omit<Pull, 'what'> {
@@ -32,7 +32,7 @@ export async function serveFile(pull: FilePull, services: BlobServices): Promise
 async function openTask(
   { exchange, upstream, path, fields, filterQuery }: FilePull,
   { engine, metrics }: BlobServices,
-): Promise<OpenTask | undefined> {
+): Promise<OpenContent | undefined> {
   const url = upstream.base + path
   const opening = engine.open({
     identity: { kind: 'url', canonicalUrl: canonicalUrl(url, { filterQuery }) },
@@ -56,7 +56,7 @@ async function openTask(
 
 async function sendFile(
   { exchange }: FilePull,
-  task: OpenTask,
+  task: OpenContent,
   { buffers: pool }: BlobServices,
 ): Promise<void> {
   const size = task.contentLength

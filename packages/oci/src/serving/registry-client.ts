@@ -2,7 +2,14 @@ import { originErrorOf } from '@df/kit'
 import { AppError } from '@df/proto'
 import type { Dispatcher } from 'undici'
 import { endToEnd, fieldValue, type HeaderFields, withoutCredentials } from './headers.ts'
-import type { Upstream } from './upstreams.ts'
+
+/** A registry that requests are put to. */
+export interface Upstream {
+  /** Origin and path prefix without a slash at the end; `/v2/…` is appended. Tells registries apart. */
+  readonly base: string
+  /** Scheme, host and port: where the caller's credentials may go. */
+  readonly origin: string
+}
 
 interface RegistryQuestion {
   upstream: Upstream
@@ -29,7 +36,7 @@ export interface RegistryAnswer {
 }
 
 export interface RegistryClientOptions {
-  /** Guards addresses at every connection (upstream-dispatcher.ts). */
+  /** Guards addresses at every connection (kit createOriginDispatcher). */
   dispatcher: Dispatcher
   headersTimeoutMs?: number
   silenceMs?: number

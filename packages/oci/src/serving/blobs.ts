@@ -1,7 +1,7 @@
-import type { Engine, OpenSource, OpenTask } from '@df/dfget'
-import { AppError, type BytesBySource, type Digest, isAppError, toAppError } from '@df/proto'
+import { AppError, type BytesBySource, isAppError, toAppError } from '@df/proto'
 import { isNotModified, notModified, wholeHead } from './blob-response.ts'
 import { type Confirmation, confirmRight } from './confirm.ts'
+import type { ContentEngine, ContentOrigin, OpenContent } from './content-engine.ts'
 import { callerIdentity, fieldValue } from './headers.ts'
 import type { BlobPull, BlobServices } from './pull.ts'
 import type { RegistryAnswer } from './registry-client.ts'
@@ -14,7 +14,7 @@ import { sendTask } from './send-task.ts'
  */
 export async function serveBlob(pull: BlobPull, services: BlobServices): Promise<void> {
   const { exchange, what, method } = pull
-  const stored = method === 'HEAD' ? storedSize(services.engine, what.digest) : undefined
+  const stored = method === 'HEAD' ? services.engine.storedSize(what.digest) : undefined
   const sizeNeeded = method === 'HEAD' && stored === undefined
   const right = await confirmRight(pull, { ...services, sizeNeeded })
   services.metrics.countRight(right.kind === 'refused' ? 'refused' : right.how)
@@ -26,7 +26,9 @@ export async function serveBlob(pull: BlobPull, services: BlobServices): Promise
     const { status, headers } = wholeHead(what.digest, stored ?? right.size)
     return exchange.sendWhole({ status, headers, body: Buffer.alloc(0) })
   }
-  const isMended = !isResumption(exchange.request.headers.range) && isStored(services, what.digest)
+  const isMended =
+    !isResumption(exchange.request.headers.range) &&
+    services.engine.storedSize(what.digest) !== undefined
   if (services.wrongBlobs.has(what.digest) && !isMended) {
     throw new AppError('BLOB_UNAVAILABLE', 'what came of this blob a moment ago was wrong')
   }
@@ -50,7 +52,7 @@ function isResumption(range: string | undefined): boolean {
   return /^bytes=0*[1-9]\d*-$/.test(range ?? '')
 }
 
-async function serveTask(pull: BlobPull, task: OpenTask, services: BlobServices): Promise<void> {
+async function serveTask(pull: BlobPull, task: OpenContent, services: BlobServices): Promise<void> {
   const { received: before, startedAtMs } = task.snapshot()
   const isNew = startedAtMs >= Date.now() - pull.exchange.elapsedMs()
   try {
@@ -69,7 +71,7 @@ async function serveTask(pull: BlobPull, task: OpenTask, services: BlobServices)
 }
 
 /** The open task, or why there is none. @throws the reason of the exchange's signal */
-async function openTask(pull: BlobPull, engine: Engine): Promise<OpenTask | AppError> {
+async function openTask(pull: BlobPull, engine: ContentEngine): Promise<OpenContent | AppError> {
   const { exchange, what } = pull
   const opening = engine.open({
     identity: { kind: 'blob', digest: what.digest },
@@ -89,7 +91,7 @@ async function openTask(pull: BlobPull, engine: Engine): Promise<OpenTask | AppE
   }
 }
 
-function sourceOf({ upstream, path, fields, credential }: BlobPull): OpenSource {
+function sourceOf({ upstream, path, fields, credential }: BlobPull): ContentOrigin {
   const source = { url: upstream.base + path, headers: callerIdentity(fields) }
   if (credential.kind === 'header') return source
   // The digest names the content: whatever stands in the query may be part of the right.
@@ -115,15 +117,6 @@ function refusalError({ status, headers }: RegistryAnswer): AppError {
   const code = status === 429 ? 'ORIGIN_RATE_LIMITED' : 'ORIGIN_FORBIDDEN'
   const detail = { status, ...(retryAfter === undefined ? {} : { retryAfter }) }
   return new AppError(code, `the registry answered ${status}`, { detail })
-}
-
-function isStored({ engine }: BlobServices, digest: Digest): boolean {
-  return storedSize(engine, digest) !== undefined
-}
-
-function storedSize(engine: Engine, digest: Digest): number | undefined {
-  return engine.tasks().find((task) => task.state === 'complete' && task.digest === digest)
-    ?.contentLength
 }
 
 function difference(now: BytesBySource, before: BytesBySource): BytesBySource {

@@ -1,7 +1,7 @@
 import { isAppError } from '@df/proto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RedirectOrigins, redirectedUrl } from './redirect-origins.ts'
+import { RedirectOrigins, redirectedUrl } from './origins.ts'
 import { storedBlob } from './storage-path.ts'
 
 const hex = fc.stringMatching(/^[0-9a-f]{64}$/)

@@ -1,7 +1,7 @@
 import { type ByteRange, parseRangeHeader } from '@df/codec'
-import type { OpenTask } from '@df/dfget'
 import { AppError, isAppError, toAppError } from '@df/proto'
 import { partHead, requestedRange, unsatisfiable, wholeHead } from './blob-response.ts'
+import type { OpenContent } from './content-engine.ts'
 import { gateByDigest } from './digest-gate.ts'
 import { directRest } from './direct-source.ts'
 import { LentBuffers } from './lent-buffers.ts'
@@ -15,7 +15,7 @@ import { directBudgetMs } from './send-direct.ts'
  */
 export async function sendTask(
   pull: BlobPull,
-  task: OpenTask,
+  task: OpenContent,
   services: BlobServices,
 ): Promise<void> {
   const { exchange, what } = pull
@@ -36,7 +36,7 @@ export async function sendTask(
 
 interface RescuedBytesOptions {
   pull: BlobPull
-  task: OpenTask
+  task: OpenContent
   range: ByteRange
   services: BlobServices
   buffers: LentBuffers

@@ -1,6 +1,6 @@
 import type { Logger } from '@df/kit'
 import { type AppError, isAppError, toAppError } from '@df/proto'
-import type { DaemonMetrics } from '../metrics.ts'
+import type { ServingMetrics } from './content-engine.ts'
 import type { Exchange } from './exchange.ts'
 import type { WholeAnswer } from './oci-errors.ts'
 
@@ -39,7 +39,7 @@ export async function settle(
 
 export interface ReportOptions {
   logger: Logger
-  metrics: DaemonMetrics
+  metrics: ServingMetrics
   kind: string
   /** What the log says besides. */
   facts: Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
 import { type ContentRange, parseContentRange } from '@df/codec'
 import { AppError } from '@df/proto'
-import type { DaemonMetrics } from '../metrics.ts'
+import type { ServingMetrics } from './content-engine.ts'
 import { fieldValue, type HeaderFields } from './headers.ts'
 import type { BlobPull } from './pull.ts'
 import {
@@ -27,7 +27,7 @@ export interface DirectOptions {
   range: string | undefined
   /** Time until the registry's headers. */
   budgetMs: number
-  metrics: DaemonMetrics
+  metrics: ServingMetrics
 }
 
 /**

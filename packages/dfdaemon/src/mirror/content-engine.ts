@@ -1,0 +1,13 @@
+import type { Engine } from '@df/dfget'
+import type { ContentEngine } from '@df/oci'
+
+/** The peer of this host, as blobs are served from it. */
+export function contentEngine(engine: Engine): ContentEngine {
+  return {
+    open: (request) => engine.open(request),
+    forget: (task) => engine.forget(task),
+    storedSize: (digest) =>
+      engine.tasks().find((task) => task.state === 'complete' && task.digest === digest)
+        ?.contentLength,
+  }
+}
