@@ -1,4 +1,4 @@
-import { mkdir, readFile, statfs } from 'node:fs/promises'
+import { mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createEngine, type EngineLimits } from '@df/dfget'
 import {
@@ -19,8 +19,10 @@ import { createOriginClient } from '@df/transfer'
 import type { DaemonConfig } from './config.ts'
 import { createDaemonServer } from './http-server.ts'
 import { createDaemonMetrics } from './metrics.ts'
-import { createUpstreamDispatcher } from './mirror/upstream-dispatcher.ts'
+import { createUpstreamDispatchers } from './mirror/upstream-dispatcher.ts'
 import { Upstreams } from './mirror/upstreams.ts'
+import { interceptedOrigins, readProxySettings } from './proxy/settings.ts'
+import { readCertificates } from './read-pem.ts'
 
 export interface ComposeTools {
   logger: Logger
@@ -34,15 +36,19 @@ export async function composeDaemon(
 ): Promise<Composition<DaemonConfig>> {
   const { dataDir, cache, listen: listenText, peerListen, operatorToken } = config
   const upstreams = new Upstreams({ upstream: config.upstream, registries: config.registry })
+  const originCa = await readCertificates('--origin-ca', config.originCa)
   const redirects = new RedirectOrigins(config.redirect)
-  const dispatcher = createUpstreamDispatcher({
-    isConfigured: (origin) => upstreams.isConfigured(origin) || redirects.isConfigured(origin),
+  const isIntercepted = interceptedOrigins(config.proxy)
+  const { guarded, unguarded } = createUpstreamDispatchers({
+    isConfigured: (origin) =>
+      upstreams.isConfigured(origin) || redirects.isConfigured(origin) || isIntercepted(origin),
     allowOrigin: config.allowOrigin,
+    ...(originCa === undefined ? {} : { ca: originCa }),
   })
   const rights = new Rights({ ttlMs: config.rightsTtl })
   const metrics = createMetrics('dfdaemon')
   const daemonMetrics = createDaemonMetrics(metrics, () => engine)
-  const supernodeCa = await readAuthority(config.supernodeCa)
+  const supernodeCa = await readCertificates('--supernode-ca', config.supernodeCa)
   const quotaBytes = cache.quota ?? (await halfOfFileSystem(dataDir))
   const store = createContentStore({
     dir: dataDir,
@@ -57,7 +63,7 @@ export async function composeDaemon(
     spool: new Spool(join(dataDir, 'spool'), () =>
       quotaBytes === 0 ? Number.POSITIVE_INFINITY : quotaBytes - store.usage().storedBytes,
     ),
-    origin: createOriginClient({ dispatcher }),
+    origin: createOriginClient({ dispatcher: guarded }),
     supernodes: config.supernode,
     ...(supernodeCa === undefined ? {} : { supernodeCa }),
     peerListen: parseListen(peerListen),
@@ -69,9 +75,10 @@ export async function composeDaemon(
     onSent: daemonMetrics.countUploaded,
     onError: (code) => daemonMetrics.countError('engine', code),
   })
-  const server = createDaemonServer({
+  const { server, proxy } = createDaemonServer({
     engine,
-    registry: createRegistryClient({ dispatcher }),
+    registry: createRegistryClient({ dispatcher: guarded, unguarded }),
+    proxy: await readProxySettings(config.proxy, originCa),
     upstreams,
     redirects,
     filterQuery: config.redirect.filterQuery,
@@ -91,11 +98,16 @@ export async function composeDaemon(
         'the mirror is reachable from other hosts over plain HTTP, and container engines send it passwords',
       )
     },
-    stop: () => closeServer(server),
+    stop: async () => {
+      proxy.drain()
+      await closeServer(server)
+    },
   }
   const connections = {
     start: async () => {},
-    stop: () => dispatcher.destroy(),
+    stop: async () => {
+      await Promise.all([guarded.destroy(), unguarded.destroy()])
+    },
   }
   return {
     parts: [connections, engine, mirror],
@@ -112,19 +124,6 @@ export async function composeDaemon(
 
 function engineLimits({ limits: { down, up, task } }: Pick<DaemonConfig, 'limits'>): EngineLimits {
   return { downBps: down, upBps: up, taskBps: task }
-}
-
-/** @throws AppError CONFIG_INVALID */
-async function readAuthority(path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new AppError('CONFIG_INVALID', `cannot read the authority of the SuperNodes: ${path}`, {
-      cause,
-      hint: 'give a PEM file with --supernode-ca',
-    })
-  }
 }
 
 /** @throws AppError STORAGE_FAILED */

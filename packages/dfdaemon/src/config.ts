@@ -11,6 +11,9 @@ import { RedirectOrigins } from '@df/oci'
 import { isAppError } from '@df/proto'
 import { type Static, Type } from 'typebox'
 import { Upstreams } from './mirror/upstreams.ts'
+import { HostPatterns } from './proxy/host-pattern.ts'
+import { NoProxy } from './proxy/no-proxy.ts'
+import { ProxyRules } from './proxy/rules.ts'
 
 const schema = Type.Object({
   supernode: Type.Array(Type.String(), {
@@ -100,6 +103,41 @@ const schema = Type.Object({
       placeholder: 'NAME',
     }),
   }),
+  originCa: Type.Optional(
+    Type.String({
+      description:
+        'authority that registries and other origins with private certificates are trusted by, PEM',
+      unit: 'path',
+    }),
+  ),
+  proxy: Type.Object({
+    rule: Type.Array(Type.String(), {
+      description:
+        'what becomes of requests through the proxy whose URL matches: swarm, direct or refuse; https, host=HOST[:PORT] rewrite; the first match decides',
+      defaultText: 'blobs of registries come from the swarm, all else directly',
+      placeholder: 'REGEXP ACTION…',
+      lines: true,
+    }),
+    bypass: Type.Array(Type.String(), {
+      description:
+        'targets that the proxy only passes on, whatever rules say; written as in NO_PROXY',
+      placeholder: 'HOST|.DOMAIN|CIDR',
+    }),
+    intercept: Type.Array(Type.String(), {
+      description:
+        'hosts whose TLS the proxy opens, with a certificate of its own authority; *.DOMAIN for all below one',
+      placeholder: 'HOST[:PORT]',
+    }),
+    caCert: Type.Optional(
+      Type.String({
+        description: 'authority of these certificates, PEM; dfdaemon gen-ca makes one',
+        unit: 'path',
+      }),
+    ),
+    caKey: Type.Optional(
+      Type.String({ description: 'private key of that authority, PEM', unit: 'path' }),
+    ),
+  }),
   rightsTtl: Type.Integer({
     description: 'how long a right that a registry confirmed is taken for granted',
     default: '60s',
@@ -154,6 +192,10 @@ export const daemonConfig: ConfigDefinition<DaemonConfig> = defineConfig({
   examples: [
     ['dfdaemon --supernode http://10.0.0.5:8002', 'a mirror of docker.io on 127.0.0.1:65001'],
     [
+      'dfdaemon --proxy.intercept registry.lan --proxy.ca-cert ca.crt --proxy.ca-key ca.key',
+      'docker with HTTPS_PROXY=http://127.0.0.1:65001 pulls layers of registry.lan from other hosts',
+    ],
+    [
       'dfdaemon --upstream http://registry.lan:5000 --registry registry.lan=http://registry.lan:5000',
       'a mirror of another registry, also when containerd names it',
     ],
@@ -161,9 +203,13 @@ export const daemonConfig: ConfigDefinition<DaemonConfig> = defineConfig({
 })
 
 function conflicts(config: Static<typeof schema>): Fault[] {
-  const { upstream, registry, advertise, allowOrigin, cache, redirect } = config
+  const { upstream, registry, advertise, allowOrigin, cache, redirect, proxy } = config
   const faults = [
     ...faultsOf('registry', () => new Upstreams({ upstream, registries: registry })),
+    ...faultsOf('proxy.rule', () => new ProxyRules(proxy.rule)),
+    ...faultsOf('proxy.bypass', () => new NoProxy(proxy.bypass)),
+    ...faultsOf('proxy.intercept', () => new HostPatterns(proxy.intercept)),
+    ...authorityFaults(proxy),
     ...faultsOf('redirect', () => new RedirectOrigins(redirect)),
     ...faultsOf('allowOrigin', () => createAddressGuard({ allow: allowOrigin })),
   ]
@@ -174,6 +220,21 @@ function conflicts(config: Static<typeof schema>): Fault[] {
     faults.push({ where: 'cache.lowWater', what: 'is above cache.highWater' })
   }
   return faults
+}
+
+function authorityFaults({ caCert, caKey, intercept }: Static<typeof schema>['proxy']): Fault[] {
+  if ((caCert === undefined) !== (caKey === undefined)) {
+    const where = caCert === undefined ? 'proxy.caKey' : 'proxy.caCert'
+    return [{ where, what: 'needs the other one of --proxy.ca-cert and --proxy.ca-key too' }]
+  }
+  if (intercept.length === 0 || caCert !== undefined) return []
+  return [
+    {
+      where: 'proxy.intercept',
+      what: 'needs an authority',
+      hint: 'make one with `dfdaemon gen-ca --out DIR`, and give --proxy.ca-cert and --proxy.ca-key',
+    },
+  ]
 }
 
 /** What a constructor says of its arguments. */

@@ -1,3 +1,5 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Engine } from '@df/dfget'
 import { createHttpServer, type Logger, type Metrics } from '@df/kit'
 import { createBlobServices, type RedirectOrigins, type RegistryClient, type Rights } from '@df/oci'
@@ -7,6 +9,9 @@ import type { DaemonMetrics } from './metrics.ts'
 import { contentEngine } from './mirror/content-engine.ts'
 import { registerRegistryRoutes } from './mirror/registry-routes.ts'
 import type { Upstreams } from './mirror/upstreams.ts'
+import { createProxyMetrics } from './proxy/metrics.ts'
+import { Proxy } from './proxy/proxy.ts'
+import type { ProxySettings } from './proxy/settings.ts'
 import { registerRedirectRoutes } from './redirect/routes.ts'
 import { registerTaskRoutes } from './tasks/routes.ts'
 
@@ -24,27 +29,46 @@ export interface DaemonServerOptions {
   operatorToken?: string
   /** Longest silence towards a caller; below the 10 s that no pull may stand still. */
   silenceMs?: number
+  proxy: ProxySettings
+}
+
+export interface DaemonServer {
+  server: FastifyInstance
+  proxy: Proxy
 }
 
 /**
- * The listener of a host: mirror, downloads of local programs, and what operators look at. Ready even while no
+ * The listener of a host: mirror, proxy, downloads of local programs, and what operators look at. Ready even while no
  * SuperNode answers, since pulls work without.
  */
-export function createDaemonServer(options: DaemonServerOptions): FastifyInstance {
+export function createDaemonServer(options: DaemonServerOptions): DaemonServer {
   const { engine, logger, upstreams, operatorToken, silenceMs = 9800 } = options
-  const server = createHttpServer({
-    logger,
-    metrics: options.metrics,
-    name: 'mirror',
-    isReady: () => true,
-    readyDetail: () => ({ supernodes: engine.sessions() }),
-    access: operatorToken === undefined ? {} : { operatorToken },
-  })
   const { registry, rights, daemonMetrics } = options
   const services = createBlobServices(
     { engine: contentEngine(engine), registry, rights, metrics: daemonMetrics },
     logger,
   )
+  const proxy = new Proxy({
+    ...options.proxy,
+    engine,
+    services,
+    metrics: createProxyMetrics(options.metrics, {
+      tunnels: () => proxy.tunnels,
+      opened: () => proxy.opened,
+    }),
+    logger,
+    silenceMs,
+  })
+  const server = createHttpServer({
+    logger,
+    metrics: options.metrics,
+    diversion: proxy,
+    name: 'mirror',
+    isReady: () => true,
+    readyDetail: () => ({ supernodes: engine.sessions() }),
+    access: operatorToken === undefined ? {} : { operatorToken },
+  })
+  attachProxy(proxy, server.server)
   registerRegistryRoutes(server, { services, upstreams, logger, silenceMs })
   registerRedirectRoutes(server, {
     services,
@@ -55,5 +79,17 @@ export function createDaemonServer(options: DaemonServerOptions): FastifyInstanc
   })
   registerDownloadRoute(server, engine)
   registerTaskRoutes(server, engine)
-  return server
+  return { server, proxy }
+}
+
+/** What comes past the event `request`. */
+function attachProxy(proxy: Proxy, server: Server): void {
+  server.on('connect', (request, socket: Socket, head) => proxy.connect(request, socket, head))
+  server.on('upgrade', (request, socket: Socket, head) => proxy.upgrade(request, socket, head))
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // The proxy passes on what the origin says to it.
+    if (proxy.divert(request, response)) return
+    response.writeContinue()
+    server.emit('request', request, response)
+  })
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { runProgram } from '@df/kit'
 import { composeDaemon } from './compose.ts'
 import { daemonConfig } from './config.ts'
+import { genCaCommand } from './proxy/gen-ca.ts'
 
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
@@ -11,6 +12,7 @@ process.exitCode = await runProgram({
   program: 'dfdaemon',
   version,
   definition: daemonConfig,
+  commands: [genCaCommand],
   argv: process.argv.slice(2),
   env: process.env,
   compose: (config, { logger }) => composeDaemon(config, { logger, version }),

@@ -1,4 +1,9 @@
-import { createServer as createHttpServerOfNode, type Server } from 'node:http'
+import {
+  createServer as createHttpServerOfNode,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createHttpsServerOfNode } from 'node:https'
 import { type Access, AppError, isAppError } from '@df/proto'
 import {
@@ -30,6 +35,15 @@ export interface HttpServerOptions {
   tls?: { cert: string; key: string }
   /** Largest request body, 1 MiB when absent. */
   maxBodyBytes?: number
+  diversion?: Diversion
+}
+
+/** Requests that are not for the routes of a server, such as those to a proxy. */
+export interface Diversion {
+  /** Takes a request (true) to answer it alone: no route, rule, metric or time limit for its body. */
+  divert(request: IncomingMessage, response: ServerResponse): boolean
+  /** Whether a request to change the protocol becomes the event `upgrade` of the server; it is a plain request else. */
+  takesUpgrade(request: IncomingMessage): boolean
 }
 
 export interface RegisteredRoute {
@@ -67,7 +81,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: false,
     bodyLimit: maxBodyBytes,
-    serverFactory: (handler) => nodeServer(handler, options.tls),
+    serverFactory: (handler) => nodeServer(handler, options),
     routerOptions: { maxParamLength: 256 },
     // A body that is not what the schema says is refused, not mended.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
@@ -136,13 +150,14 @@ export function answerError(
   return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem))
 }
 
-function nodeServer(
-  handler: Parameters<typeof createHttpServerOfNode>[1] & object,
-  tls: HttpServerOptions['tls'],
-): Server {
+type Handler = Parameters<typeof createHttpServerOfNode>[1] & object
+
+/** Headers and body of a request must be here by then. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+function nodeServer(handler: Handler, { tls, diversion }: HttpServerOptions): Server {
   const limits = {
-    /** Headers and body of a request must be here by then. */
-    requestTimeout: 30_000,
+    requestTimeout: diversion === undefined ? REQUEST_TIMEOUT_MS : 0,
     headersTimeout: 15_000,
     connectionsCheckingInterval: 5000,
     /** Tokens of registries can be larger than Node's 16 KiB. */
@@ -150,14 +165,28 @@ function nodeServer(
     /** Longer than the 60 s after which common load balancers drop an idle connection. */
     keepAliveTimeout: 65_000,
     noDelay: true,
+    ...(diversion && { shouldUpgradeCallback: diversion.takesUpgrade }),
   }
+  const served = diversion === undefined ? handler : diverted(handler, diversion)
   const server =
     tls === undefined
-      ? createHttpServerOfNode(limits, handler)
+      ? createHttpServerOfNode(limits, served)
       : // https.Server has all that fastify and we use of http.Server, though it extends another class.
-        (createHttpsServerOfNode({ ...limits, ...tls }, handler) as unknown as Server)
+        (createHttpsServerOfNode({ ...limits, ...tls }, served) as unknown as Server)
   trackSockets(server)
   return server
+}
+
+/** Node has one time limit for all requests of a server, and those that go elsewhere may bring a body of any length. */
+function diverted(handler: Handler, { divert }: Diversion): Handler {
+  return (request, response) => {
+    if (divert(request, response)) return
+    const timer = setTimeout(() => {
+      if (!request.complete) request.socket.destroy()
+    }, REQUEST_TIMEOUT_MS)
+    request.once('close', () => clearTimeout(timer))
+    handler(request, response)
+  }
 }
 
 function admitRoute(route: RouteOptions): RegisteredRoute[] {

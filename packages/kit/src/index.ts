@@ -28,10 +28,12 @@ export { defaultDataDir } from './data-dir.ts'
 export {
   answerError,
   createHttpServer,
+  type Diversion,
   enumerateRoutes,
   type HttpServerOptions,
   type RegisteredRoute,
 } from './http-server.ts'
+export { type Cidr, type IpAddress, inCidr, parseCidr, parseIp } from './ip-address.ts'
 export { type Startable, startAll, stopAll, together } from './lifecycle.ts'
 export { TokenBucket, type TokenBucketOptions } from './limits.ts'
 export {
@@ -43,7 +45,11 @@ export {
 } from './listen.ts'
 export { createLogger, type Logger, type LoggerOptions, silentLogger } from './log.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
-export { createOriginDispatcher, type OriginDispatcherOptions } from './origin-dispatcher.ts'
+export {
+  createOriginDispatcher,
+  type OriginDispatcherOptions,
+  trustedContext,
+} from './origin-dispatcher.ts'
 export { originErrorOf } from './origin-error.ts'
 export { PROBLEM_TYPE, problemOf } from './problem.ts'
 export { type Composition, type ProgramOptions, runProgram } from './program.ts'

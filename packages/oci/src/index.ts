@@ -21,9 +21,17 @@ export type {
   ServingMetrics,
 } from './serving/content-engine.ts'
 export { gateByDigest, matchesDigest } from './serving/digest-gate.ts'
-export { report, settle } from './serving/ending.ts'
+export { counted, slice } from './serving/direct-source.ts'
+export { reasonOf, report, settle } from './serving/ending.ts'
 export { Exchange } from './serving/exchange.ts'
-export { callerFields, fieldValue } from './serving/headers.ts'
+export {
+  callerFields,
+  callerIdentity,
+  fieldValue,
+  type HeaderFields,
+  isHopByHop,
+} from './serving/headers.ts'
+export { LentBuffers } from './serving/lent-buffers.ts'
 export {
   blobUnavailable,
   ociError,
@@ -40,3 +48,4 @@ export {
   type Upstream,
 } from './serving/registry-client.ts'
 export { Rights } from './serving/rights.ts'
+export { directBudgetMs } from './serving/send-direct.ts'

@@ -6,22 +6,34 @@ export interface UpstreamDispatcherOptions {
   isConfigured(origin: string): boolean
   /** Host names, addresses and CIDRs that may be read though they are guarded. */
   allowOrigin: readonly string[]
+  /** Authorities trusted besides those of Node and of the system, PEM. */
+  ca?: string
   connectTimeoutMs?: number
 }
 
-/**
- * Connections of this host to registries and other origins. Configured ones are reached wherever they are;
- * what callers name and what redirects lead to passes the address guard (design §8.5).
- */
-export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Dispatcher {
+export interface UpstreamDispatchers {
+  /** Configured origins are reached wherever they are; what callers name and what redirects lead to passes the guard. */
+  guarded: Dispatcher
+  /** For origins that a program of this host names for itself. */
+  unguarded: Dispatcher
+}
+
+/** Connections of this host to registries and other origins, with the address guard where it belongs (design §8.5). */
+export function createUpstreamDispatchers(options: UpstreamDispatcherOptions): UpstreamDispatchers {
   const { isConfigured, allowOrigin, connectTimeoutMs = 3000 } = options
-  const configured = createOriginDispatcher({ guard: { check() {} }, connectTimeoutMs })
+  const common = { connectTimeoutMs, ...(options.ca === undefined ? {} : { ca: options.ca }) }
+  const unguarded = createOriginDispatcher({ ...common, guard: { check() {} } })
   const guarded = createOriginDispatcher({
+    ...common,
     guard: createAddressGuard({ allow: allowOrigin }),
-    connectTimeoutMs,
   })
-  return guarded.compose((dispatch) => (request, handler) => {
-    const origin = request.origin === undefined ? '' : new URL(request.origin).origin
-    return isConfigured(origin) ? configured.dispatch(request, handler) : dispatch(request, handler)
-  })
+  return {
+    unguarded,
+    guarded: guarded.compose((dispatch) => (request, handler) => {
+      const origin = request.origin === undefined ? '' : new URL(request.origin).origin
+      return isConfigured(origin)
+        ? unguarded.dispatch(request, handler)
+        : dispatch(request, handler)
+    }),
+  }
 }

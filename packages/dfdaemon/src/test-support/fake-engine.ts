@@ -14,6 +14,8 @@ export interface Behaviour {
   /** Reading stands still once so many bytes of the content were given, whatever the signal says. */
   hangAt?: number
   chunkBytes?: number
+  /** State of the origin that contents are said to be of. */
+  generation?: string
 }
 
 /** An engine without swarm: contents are what a test put in. */
@@ -64,6 +66,7 @@ export class FakeEngine implements Engine {
     return {
       task,
       contentLength: content.length,
+      generation: this.behaviour.generation ?? '',
       read: (range = { start: 0, end: content.length }) => this.#read(content, range),
       finished: Promise.resolve(snapshot),
       snapshot: () => snapshot,

@@ -7,8 +7,13 @@ import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { createDaemonServer } from '../http-server.ts'
 import { createDaemonMetrics } from '../metrics.ts'
-import { createUpstreamDispatcher } from '../mirror/upstream-dispatcher.ts'
+import { createUpstreamDispatchers } from '../mirror/upstream-dispatcher.ts'
 import { Upstreams } from '../mirror/upstreams.ts'
+import { HostPatterns } from '../proxy/host-pattern.ts'
+import { NoProxy } from '../proxy/no-proxy.ts'
+import { Outgoing } from '../proxy/outgoing.ts'
+import { ProxyRules } from '../proxy/rules.ts'
+import type { ProxySettings } from '../proxy/settings.ts'
 import { ask, type ClientAnswer, type ClientRequest } from './client.ts'
 import { FakeEngine } from './fake-engine.ts'
 
@@ -25,6 +30,7 @@ export interface MirrorOptions {
   headersTimeoutMs?: number
   bodySilenceMs?: number
   operatorToken?: string
+  proxy?: Partial<ProxySettings>
 }
 
 export interface TestMirror {
@@ -53,7 +59,7 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
   })
   const { allow = [], origin, filterQuery = [] } = options.redirect ?? {}
   const redirects = new RedirectOrigins({ allow, origin })
-  const dispatcher = createUpstreamDispatcher({
+  const { guarded, unguarded } = createUpstreamDispatchers({
     isConfigured: (at) => upstreams.isConfigured(at) || redirects.isConfigured(at),
     allowOrigin: options.allowOrigin ?? [],
     connectTimeoutMs: 500,
@@ -63,16 +69,25 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
   const metrics = createMetrics('dfdaemon')
   let lines = ''
   const stream = { write: (line: string) => void (lines += line) }
-  const server = createDaemonServer({
+  const { server, proxy } = createDaemonServer({
     engine,
     registry: createRegistryClient({
-      dispatcher,
+      dispatcher: guarded,
+      unguarded,
       headersTimeoutMs: options.headersTimeoutMs ?? 800,
       silenceMs: options.bodySilenceMs ?? 500,
     }),
     upstreams,
     redirects,
     filterQuery,
+    proxy: {
+      rules: new ProxyRules([]),
+      bypass: new NoProxy([]),
+      intercept: new HostPatterns([]),
+      leaves: undefined,
+      outgoing: new Outgoing(),
+      ...options.proxy,
+    },
     rights,
     logger: createLogger({ program: 'dfdaemon', level: 'trace', stream }),
     metrics,
@@ -84,7 +99,8 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
   onTestFinished(async () => {
     server.server.closeAllConnections()
     await server.close()
-    await dispatcher.destroy()
+    proxy.drain()
+    await Promise.all([guarded.destroy(), unguarded.destroy()])
     await registry.stop()
   })
   return {

@@ -67,6 +67,8 @@ export interface BufferSource {
 export interface OpenTask {
   readonly task: TaskId
   readonly contentLength: number
+  /** The state of the origin that the content is of; see codec `generationOf`. */
+  readonly generation: string
   /**
    * Bytes [start, end) in order, each as soon as it is there. A range that reaches the end of the content
    * keeps its last bytes back until the whole content is checked against its digest, when it has one.

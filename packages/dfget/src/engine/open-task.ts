@@ -7,6 +7,7 @@ import { readTask } from './task-reader.ts'
 export class TaskHandle implements OpenTask {
   readonly task
   readonly contentLength: number
+  readonly generation: string
   readonly #content: StoredContent
   readonly #download: Download | undefined
   readonly #onClose: () => void
@@ -18,6 +19,7 @@ export class TaskHandle implements OpenTask {
     this.#onClose = onClose
     this.task = content.meta.task
     this.contentLength = content.meta.geometry.contentLength
+    this.generation = content.meta.generation
   }
 
   read(

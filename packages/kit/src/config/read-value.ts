@@ -9,7 +9,8 @@ export type ReadResult = { value: unknown } | { faults: Omit<Fault, 'where'>[] }
 
 /**
  * Reads what flags and the environment give. `texts` holds one entry for each time it was given. Lists and
- * maps (`NAME=VALUE`) may also be written with commas; flags of maps may not, since values are often URLs.
+ * maps (`NAME=VALUE`) may also be written with commas, lists of `lines` with line breaks; flags of maps may not, since
+ * values are often URLs.
  */
 export function readTexts(
   setting: Setting,
@@ -24,7 +25,7 @@ export function readTexts(
     return readOne(setting, text, baseDir)
   }
   const split = setting.shape === 'list' || splitMaps
-  const parts = (split ? texts.flatMap((text) => text.split(',')) : texts)
+  const parts = (split ? texts.flatMap((text) => text.split(setting.lines ? '\n' : ',')) : texts)
     .map((part) => part.trim())
     .filter((part) => part !== '')
   if (parts.length === 0) return fault(`needs a value: ${setting.placeholder}`)

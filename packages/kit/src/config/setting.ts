@@ -23,6 +23,8 @@ export interface SettingKeywords {
   unit?: Unit
   /** Applied on SIGHUP, without a restart. */
   reloadable?: true
+  /** Items of the list hold commas themselves: a flag gives one, the environment a line each. */
+  lines?: true
   /** Never shown; also read from the file that the environment variable `<NAME>_FILE` names. */
   secret?: true
   /** The flag's name, when it is not the one derived from the key. */
@@ -59,6 +61,7 @@ export interface Setting {
   defaultText: string | undefined
   reloadable: boolean
   secret: boolean
+  lines: boolean
   schema: TSchema
 }
 
@@ -148,6 +151,7 @@ function settingOf(envPrefix: string, path: readonly string[], schema: TSchema):
     defaultText: words.defaultText,
     reloadable: words.reloadable === true,
     secret: words.secret === true,
+    lines: words.lines === true,
     schema,
   }
 }

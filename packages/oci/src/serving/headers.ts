@@ -16,6 +16,11 @@ const hopByHop = new Set([
   'upgrade',
 ])
 
+/** `name` in lower case. */
+export function isHopByHop(name: string): boolean {
+  return hopByHop.has(name)
+}
+
 /**
  * What is put to the registry of a caller's fields. A closed list: `authorization` is the only credential among
  * them, so that rights remembered for it are exact, and dropping it on a redirect drops every secret.

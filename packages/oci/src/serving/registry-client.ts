@@ -9,6 +9,8 @@ export interface Upstream {
   readonly base: string
   /** Scheme, host and port: where the caller's credentials may go. */
   readonly origin: string
+  /** Named by a program of this host for itself: its address is not guarded, those it redirects to are. */
+  readonly isUnguarded?: boolean
 }
 
 interface RegistryQuestion {
@@ -38,6 +40,8 @@ export interface RegistryAnswer {
 export interface RegistryClientOptions {
   /** Guards addresses at every connection (kit createOriginDispatcher). */
   dispatcher: Dispatcher
+  /** For upstreams that their caller could reach without us; `dispatcher` when absent. */
+  unguarded?: Dispatcher
   headersTimeoutMs?: number
   silenceMs?: number
 }
@@ -56,7 +60,8 @@ const MAX_REDIRECTS = 5
 const redirects = new Set([301, 302, 303, 307, 308])
 
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
-  const { dispatcher, headersTimeoutMs = 8000, silenceMs = 5000 } = options
+  const { dispatcher, unguarded = dispatcher } = options
+  const { headersTimeoutMs = 8000, silenceMs = 5000 } = options
 
   async function ask(question: RegistryQuestion): Promise<RegistryAnswer> {
     const budget = new AbortController()
@@ -97,20 +102,22 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     url: URL,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
+    const isOwn = url.origin === upstream.origin
+    const via = isOwn && upstream.isUnguarded === true ? unguarded : dispatcher
     const request = {
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      headers: url.origin === upstream.origin ? headers : withoutCredentials(headers),
+      headers: isOwn ? headers : withoutCredentials(headers),
       headersTimeout: headersTimeoutMs,
       bodyTimeout: silenceMs,
       signal,
     }
     try {
-      return await dispatcher.request(request)
+      return await via.request(request)
     } catch (error) {
       if (signal.aborted || !isBrokenConnection(error)) throw error
-      return await dispatcher.request(request)
+      return await via.request(request)
     }
   }
 
@@ -171,7 +178,7 @@ function giveUp(response: Dispatcher.ResponseData): void {
 }
 
 /** Length that the answer announces. */
-export function announcedLength(answer: RegistryAnswer): number | undefined {
+export function announcedLength(answer: Pick<RegistryAnswer, 'headers'>): number | undefined {
   const text = fieldValue(answer.headers, 'content-length')
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }

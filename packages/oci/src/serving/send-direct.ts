@@ -10,7 +10,7 @@ import type { BlobPull, BlobServices } from './pull.ts'
 const MIN_BUDGET_MS = 300
 
 /** Time for asking the registry directly, or undefined when there is none left. */
-export function directBudgetMs(pull: BlobPull): number | undefined {
+export function directBudgetMs(pull: Pick<BlobPull, 'exchange'>): number | undefined {
   const budgetMs = pull.exchange.leftMs() - MIN_BUDGET_MS
   return budgetMs < MIN_BUDGET_MS ? undefined : budgetMs
 }
