@@ -7,3 +7,4 @@ export type {
   TaskSnapshot,
 } from './engine/engine.ts'
 export { createEngine, type EngineOptions } from './engine/local-engine.ts'
+export type { Order, OrderAnswer, OrderTaker } from './session/order-taker.ts'

@@ -21,6 +21,7 @@ import type { OpenRequest, TaskSnapshot } from './engine.ts'
 import { OriginLane } from './origin-lane.ts'
 import { PieceWaits } from './piece-waits.ts'
 import { haveText, ProgressReporter } from './progress-reporter.ts'
+import { Readers } from './readers.ts'
 import { decideRescue } from './rescue-rules.ts'
 import { SwarmFetcher } from './swarm-fetcher.ts'
 import { allPieces, hasCredentials, joinMessage, supernodeError } from './swarm-messages.ts'
@@ -43,13 +44,15 @@ const ABANDONED_MS = 10_000
 export class Download implements SwarmMember {
   readonly task: TaskId
   readonly waits: PieceWaits
+  /** Whoever leaves does so by {@link removeReader}. */
+  readonly readers: Readers
   readonly #deps: DownloadDeps
   readonly #tally: TaskTally
   readonly #limit: TokenBucket
   readonly #limits: TokenBucket[]
   readonly #ready = Promise.withResolvers<ContentMeta>()
   readonly #finished = Promise.withResolvers<TaskSnapshot>()
-  #request: DownloadRequest
+  readonly #request: DownloadRequest
   readonly #hold: ContentHold
   #state: TaskSnapshot['state'] = 'fetching'
   #error: AppError | undefined
@@ -63,8 +66,6 @@ export class Download implements SwarmMember {
   readonly #storing = new Set<PieceIndex>()
   #isChecking = false
   #seedBytes = 0
-  #readers = 0
-  #unreadSinceMs: number
   #tick: NodeJS.Timeout | undefined
 
   constructor(deps: DownloadDeps, request: DownloadRequest) {
@@ -74,7 +75,7 @@ export class Download implements SwarmMember {
     this.#tally = new TaskTally(deps.now)
     this.#limit = new TokenBucket({ bps: request.rateLimitBps ?? deps.taskBps() })
     this.#limits = [deps.downloads, this.#limit]
-    this.#unreadSinceMs = deps.now()
+    this.readers = new Readers(request.source, deps.now)
     this.waits = new PieceWaits(deps.now)
     this.#hold = new ContentHold({
       store: deps.store,
@@ -89,7 +90,7 @@ export class Download implements SwarmMember {
         origin: deps.origin,
         spool: deps.spool,
         limits: this.#limits,
-        source: () => this.#request.source,
+        source: () => this.readers.source,
         isBlob: request.identity.kind === 'blob',
         has: (index) => this.#hold.content?.has(index) === true,
         geometry: () => this.#hold.meta?.geometry,
@@ -128,7 +129,7 @@ export class Download implements SwarmMember {
   snapshot(): TaskSnapshot {
     return {
       task: this.task,
-      url: redactUrl(this.#request.source.url),
+      url: redactUrl(this.readers.source.url),
       digest: this.#request.identity.digest,
       state: this.#state,
       contentLength: this.#hold.meta?.geometry.contentLength ?? 0,
@@ -143,15 +144,11 @@ export class Download implements SwarmMember {
     if (this.#request.rateLimitBps === undefined) this.#limit.setRate(bps)
   }
 
-  /** A reader comes; its credentials, being newer, replace those before. */
-  addReader(source: OpenRequest['source']): void {
-    this.#readers++
-    this.#request = { ...this.#request, source }
-  }
-
-  removeReader(): void {
-    this.#readers--
-    this.#unreadSinceMs = this.#deps.now()
+  /** One that only the swarm was to serve takes the download with it, when it is the last. */
+  removeReader(request: OpenRequest): void {
+    this.readers.remove(request)
+    if (request.pattern !== 'swarm' || this.readers.areThere) return
+    this.fail(new AppError('TASK_DELETED', 'nobody wants the task any more'))
   }
 
   async start(): Promise<void> {
@@ -174,7 +171,8 @@ export class Download implements SwarmMember {
   join(session: SupernodeSession): HostMessage {
     this.#isJoined = true
     this.#swarmError = undefined
-    const { identity, source, generation } = this.#request
+    const { identity, generation } = this.#request
+    const { source } = this.readers
     if (!session.secure && hasCredentials(source)) {
       this.#deps.onCredentialsKept(session.url)
     }
@@ -273,7 +271,7 @@ export class Download implements SwarmMember {
   }
 
   get #seed(): HostId | undefined {
-    return this.#deps.pool.sessionOf(this.task)?.supernode
+    return this.#deps.pool.supernodeOf(this.task)
   }
 
   /** Keeps a checked piece; `from` is the host it came from, undefined for the origin. */
@@ -339,7 +337,7 @@ export class Download implements SwarmMember {
     const nowMs = this.#deps.now()
     const isFed = this.#plan !== undefined && nowMs - this.#tally.lastActivityMs < STILL_FED_MS
     const swarm = this.#isJoined || isFed ? 'joined' : 'away'
-    if (swarm === 'away' && this.#readers === 0 && nowMs - this.#unreadSinceMs > ABANDONED_MS) {
+    if (swarm === 'away' && this.readers.noneForMs > ABANDONED_MS) {
       this.fail(new AppError('TIMEOUT', 'nobody waits for the task any more'))
       return
     }
@@ -349,6 +347,8 @@ export class Download implements SwarmMember {
       lastActivityMs: this.#tally.lastActivityMs,
       lengthKnown: this.#hold.meta !== undefined,
       swarm,
+      hasSwarmFailed: this.#swarmError !== undefined,
+      arePatient: this.readers.arePatient,
       origin: this.#origin.state(swarm),
       readerWaitingSinceMs: this.waits.oldestSinceMs,
       recentBps: this.#tally.recentBps,

@@ -14,8 +14,11 @@ export interface OpenSource {
 export interface OpenRequest {
   identity: TaskIdentity
   source: OpenSource
-  /** `p2p` (default): SuperNode first, origin as the rescue · `source`: the origin only. */
-  pattern?: 'p2p' | 'source'
+  /**
+   * `p2p` (default): SuperNode first, origin as the rescue · `source`: the origin only · `swarm`: the swarm only, as
+   * long as it takes, for what nobody on this host waits for yet; ends with its last reader.
+   */
+  pattern?: 'p2p' | 'source' | 'swarm'
   /** Bytes per second for this task; absent means no limit of its own. */
   rateLimitBps?: number
   /**

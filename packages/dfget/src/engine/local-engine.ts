@@ -138,16 +138,16 @@ class LocalEngine implements Engine {
     const whole = await this.#openWhole(task, generation)
     if (whole !== undefined) return whole
     const download = this.#downloadOf(task, request, generation)
-    download.addReader(request.source)
+    download.readers.add(request)
     try {
       await unlessAborted(download.ready, request.signal)
       const content = await this.#options.store.open(task)
       if (content === undefined) {
         throw new AppError('STORAGE_FAILED', 'the content went while it was opened')
       }
-      return new TaskHandle(content, download, () => download.removeReader())
+      return new TaskHandle(content, download, () => download.removeReader(request))
     } catch (error) {
-      download.removeReader()
+      download.removeReader(request)
       if (isAppError(error)) this.#options.onError?.(error.code)
       throw error
     }

@@ -8,6 +8,8 @@ const calm: RescueFacts = {
   lastActivityMs: 20_000,
   lengthKnown: true,
   swarm: 'joined',
+  hasSwarmFailed: false,
+  arePatient: false,
   origin: 'idle',
   readerWaitingSinceMs: undefined,
   recentBps: 10_000_000,
@@ -46,9 +48,17 @@ describe('decideRescue', () => {
     expect(decide({ origin: 'failed' })).toBe('wait')
   })
 
-  test('nothing for 9.5 s is the end, whatever else is true', () => {
+  test('leaves the origin alone for those who are patient, until the swarm has failed or five minutes passed', () => {
+    const patient = { arePatient: true, swarm: 'away', lengthKnown: false } as const
+    expect(decide({ ...patient, lastActivityMs: 0 })).toBe('wait')
+    expect(decide({ ...patient, nowMs: 320_001 })).toBe('give-up')
+    expect(decide({ ...patient, hasSwarmFailed: true })).toBe('give-up')
+  })
+
+  test('nothing for 9.5 s is the end for who waits, whatever else is true', () => {
     const anything = fc.record({
       swarm: fc.constantFrom('joined' as const, 'away' as const),
+      hasSwarmFailed: fc.boolean(),
       origin: fc.constantFrom('idle' as const, 'reading' as const, 'failed' as const),
       lengthKnown: fc.boolean(),
       readerWaitingSinceMs: fc.option(fc.nat(20_000), { nil: undefined }),

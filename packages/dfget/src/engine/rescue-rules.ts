@@ -10,6 +10,10 @@ export interface RescueFacts {
   lengthKnown: boolean
   /** `joined`: a SuperNode is working on it · `away`: none is reachable, it failed, or none was wanted */
   swarm: 'joined' | 'away'
+  /** The SuperNode said that it cannot help. */
+  hasSwarmFailed: boolean
+  /** Whoever reads waits for the swarm alone. */
+  arePatient: boolean
   origin: 'idle' | 'reading' | 'failed'
   /** When a reader began to wait for the piece it waits for now. */
   readerWaitingSinceMs: number | undefined
@@ -23,9 +27,14 @@ const ORIGIN_AFTER_MS = 3000
 const ORIGIN_AFTER_LENGTH_UNKNOWN_MS = 5500
 const GIVE_UP_AFTER_MS = 9500
 const SLOW_SWARM_BPS = 128 * 1024
+/** A SuperNode is restarted, or a registry mended, in less. */
+const PATIENCE_MS = 5 * 60_000
 
 export function decideRescue(facts: RescueFacts): RescueDecision {
   const idleMs = facts.nowMs - facts.lastActivityMs
+  if (facts.arePatient) {
+    return facts.hasSwarmFailed || idleMs > PATIENCE_MS ? 'give-up' : 'wait'
+  }
   if (idleMs > GIVE_UP_AFTER_MS) return 'give-up'
   if (facts.origin === 'failed' && facts.swarm === 'away') return 'give-up'
   if (facts.origin !== 'idle') return 'wait'

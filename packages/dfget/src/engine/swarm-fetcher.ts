@@ -183,8 +183,7 @@ export class SwarmFetcher {
       return
     }
     if (isAppError(error, 'PARENT_BUSY')) {
-      this.#ledger.avoid(from, AVOID_BUSY_MS)
-      setTimeout(() => this.pump(), AVOID_BUSY_MS + 1)
+      this.#avoid(from, AVOID_BUSY_MS)
       return
     }
     if (isAppError(error, 'PIECE_ABSENT')) this.#ledger.markLacking(from, index)
@@ -198,12 +197,16 @@ export class SwarmFetcher {
         piece: index,
       })
     } else {
-      const isSeed = from === this.#options.seed()
-      this.#ledger.avoid(from, isSeed ? AVOID_SEED_MS : AVOID_LOST_MS)
-      if (isSeed) setTimeout(() => this.pump(), AVOID_SEED_MS + 1)
+      this.#avoid(from, from === this.#options.seed() ? AVOID_SEED_MS : AVOID_LOST_MS)
       this.#reportLost(from)
     }
     this.#ledger.abortHost(from)
+  }
+
+  /** Leaves a host alone for so long; there may be nobody else to ask meanwhile, so it is looked at again then. */
+  #avoid(host: HostId, forMs: number): void {
+    this.#ledger.avoid(host, forMs)
+    setTimeout(() => this.pump(), forMs + 1).unref()
   }
 
   #reportLost(parent: HostId): void {

@@ -1,4 +1,4 @@
-import type { HostMessage, SupernodeMessage, TaskId } from '@df/proto'
+import type { HostId, HostMessage, SupernodeMessage, TaskId } from '@df/proto'
 import type { OrderTaker } from './order-taker.ts'
 import { ownersOf } from './owner.ts'
 import { type SessionOptions, SupernodeSession } from './supernode-session.ts'
@@ -28,13 +28,19 @@ export type PoolOptions = Omit<
   orders?: OrderTaker
 }
 
+interface Membership {
+  member: SwarmMember
+  session?: SupernodeSession
+  supernode?: HostId
+}
+
 /**
  * The sessions with all configured SuperNodes, and which of them owns which task: the highest in the task's
  * rendezvous order whose session is up.
  */
 export class SupernodePool {
   readonly #sessions = new Map<string, SupernodeSession>()
-  readonly #members = new Map<TaskId, { member: SwarmMember; session?: SupernodeSession }>()
+  readonly #members = new Map<TaskId, Membership>()
   readonly #tried = new Set<SupernodeSession>()
   readonly #orders: OrderTaker | undefined
   #settled: (() => void)[] = []
@@ -101,6 +107,11 @@ export class SupernodePool {
     return this.#members.get(task)?.session
   }
 
+  /** The SuperNode that the task is joined at, or was last: its seed may serve before the session is up again. */
+  supernodeOf(task: TaskId): HostId | undefined {
+    return this.#members.get(task)?.supernode
+  }
+
   #place(task: TaskId): boolean {
     const entry = this.#members.get(task)
     if (entry === undefined) return false
@@ -115,6 +126,7 @@ export class SupernodePool {
       return false
     }
     entry.session = owner
+    if (owner.supernode !== undefined) entry.supernode = owner.supernode
     owner.send(entry.member.join(owner))
     return true
   }
