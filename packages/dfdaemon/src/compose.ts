@@ -21,6 +21,7 @@ import { createDaemonServer } from './http-server.ts'
 import { createDaemonMetrics } from './metrics.ts'
 import { createUpstreamDispatchers } from './mirror/upstream-dispatcher.ts'
 import { Upstreams } from './mirror/upstreams.ts'
+import { OrderBook } from './orders/order-book.ts'
 import { interceptedOrigins, readProxySettings } from './proxy/settings.ts'
 import { readCertificates } from './read-pem.ts'
 
@@ -57,6 +58,13 @@ export async function composeDaemon(
     lowWater: cache.lowWater / 100,
     logger,
   })
+  const orders = new OrderBook({
+    labels: config.label,
+    parallel: config.preheat.parallel,
+    engine: { open: (request) => engine.open(request) },
+    logger,
+    onEnded: daemonMetrics.countOrder,
+  })
   const engine = createEngine({
     dataDir,
     store,
@@ -70,6 +78,7 @@ export async function composeDaemon(
     ...(config.advertise === undefined ? {} : { advertise: config.advertise }),
     program: `dfdaemon/${version}`,
     limits: engineLimits(config),
+    orders,
     logger,
     onReceived: daemonMetrics.countReceived,
     onSent: daemonMetrics.countUploaded,
@@ -109,8 +118,12 @@ export async function composeDaemon(
       await Promise.all([guarded.destroy(), unguarded.destroy()])
     },
   }
+  const ordering = {
+    start: async () => {},
+    stop: async () => orders.stop(),
+  }
   return {
-    parts: [connections, engine, mirror],
+    parts: [connections, engine, ordering, mirror],
     ready: () => {
       const peers = formatAddress(parseListen(peerListen).host, engine.peerPort)
       return `mirror=${bound?.url ?? ''} peers=${peers}`

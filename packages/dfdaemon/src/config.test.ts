@@ -15,6 +15,8 @@ describe('the command line', () => {
       listen: '127.0.0.1:65001',
       peerListen: '0.0.0.0:65002',
       allowOrigin: [],
+      label: {},
+      preheat: { parallel: 4 },
       rightsTtl: 60_000,
       logLevel: 'info',
     })
@@ -23,7 +25,7 @@ describe('the command line', () => {
   it('is the one that scripts rely on', () => {
     const argv =
       '--supernode http://a:1,http://b:2 --upstream http://r:5000 --registry one.test=http://r:5000 --registry two.test:5000=https://two ' +
-      '--listen [::1]:0 --peer-listen 10.0.0.1:65002 --advertise 10.0.0.1 --data-dir data --supernode-ca ca.pem --allow-origin s3.lan --allow-origin 10.0.0.0/8'
+      '--listen [::1]:0 --peer-listen 10.0.0.1:65002 --advertise 10.0.0.1 --data-dir data --supernode-ca ca.pem --allow-origin s3.lan --allow-origin 10.0.0.0/8 --label zone=a --label disk=ssd --preheat.parallel 2'
     expect(load(...argv.split(' '))).toMatchObject({
       supernode: ['http://a:1', 'http://b:2'],
       upstream: 'http://r:5000',
@@ -34,6 +36,8 @@ describe('the command line', () => {
       dataDir: '/work/data',
       supernodeCa: '/work/ca.pem',
       allowOrigin: ['s3.lan', '10.0.0.0/8'],
+      label: { zone: 'a', disk: 'ssd' },
+      preheat: { parallel: 2 },
     })
   })
 
@@ -43,6 +47,9 @@ describe('the command line', () => {
     ['--allow-origin', '10.0.0.0/99'],
     ['--advertise', 'host.lan'],
     ['--listen', 'nowhere'],
+    ['--label', 'a b=c'],
+    ['--label', 'zone=-'],
+    ['--preheat.parallel', '0'],
     ['--supernode', 'nothing'],
     ['--rights-ttl', '2h'],
     ['--cache.low-water', '99%'],

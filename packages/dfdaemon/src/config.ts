@@ -8,12 +8,15 @@ import {
   type Fault,
 } from '@df/kit'
 import { RedirectOrigins } from '@df/oci'
-import { isAppError } from '@df/proto'
+import { isAppError, LabelsSchema } from '@df/proto'
 import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
 import { Upstreams } from './mirror/upstreams.ts'
 import { HostPatterns } from './proxy/host-pattern.ts'
 import { NoProxy } from './proxy/no-proxy.ts'
 import { ProxyRules } from './proxy/rules.ts'
+
+const labels = Compile(LabelsSchema)
 
 const schema = Type.Object({
   supernode: Type.Array(Type.String(), {
@@ -79,6 +82,18 @@ const schema = Type.Object({
       minimum: 1,
       maximum: 100,
       unit: 'percent',
+    }),
+  }),
+  label: Type.Record(Type.String(), Type.String(), {
+    description: 'label of this host, by which preheats choose hosts, as in Kubernetes: zone=a',
+    placeholder: 'KEY=VALUE',
+  }),
+  preheat: Type.Object({
+    parallel: Type.Integer({
+      description: 'contents fetched at once because a SuperNode ordered it',
+      default: 4,
+      minimum: 1,
+      maximum: 64,
     }),
   }),
   allowOrigin: Type.Array(Type.String(), {
@@ -203,7 +218,7 @@ export const daemonConfig: ConfigDefinition<DaemonConfig> = defineConfig({
 })
 
 function conflicts(config: Static<typeof schema>): Fault[] {
-  const { upstream, registry, advertise, allowOrigin, cache, redirect, proxy } = config
+  const { upstream, registry, advertise, allowOrigin, label, cache, redirect, proxy } = config
   const faults = [
     ...faultsOf('registry', () => new Upstreams({ upstream, registries: registry })),
     ...faultsOf('proxy.rule', () => new ProxyRules(proxy.rule)),
@@ -213,6 +228,13 @@ function conflicts(config: Static<typeof schema>): Fault[] {
     ...faultsOf('redirect', () => new RedirectOrigins(redirect)),
     ...faultsOf('allowOrigin', () => createAddressGuard({ allow: allowOrigin })),
   ]
+  if (!labels.Check(label)) {
+    faults.push({
+      where: 'label',
+      what: 'has a key or value that is no label',
+      hint: 'at most 64 of them, each of at most 63 letters, digits and -_./, as --label zone=a',
+    })
+  }
   if (advertise !== undefined && isIP(advertise) === 0) {
     faults.push({ where: 'advertise', what: `'${advertise}' is not an IP address` })
   }

@@ -1,12 +1,15 @@
 import type { Metrics } from '@df/kit'
 import type { ServingMetrics } from '@df/oci'
 import type { BytesBySource } from '@df/proto'
+import type { OrderOutcome } from './orders/order-book.ts'
 
 /** All that dfdaemon counts of itself. */
 export interface DaemonMetrics extends ServingMetrics {
   /** Bytes of content that arrived; `direct` is the registry past the engine. */
   countReceived(source: keyof BytesBySource | 'direct', bytes: number): void
   countUploaded(bytes: number): void
+  /** An order of a SuperNode ended. */
+  countOrder(outcome: OrderOutcome): void
 }
 
 export function createDaemonMetrics(
@@ -31,6 +34,11 @@ export function createDaemonMetrics(
   )
   const pulls = metrics.counter('pulls_total', 'Requests of the registry API', ['kind', 'status'])
   const rights = metrics.counter('rights_total', 'How rights to blobs were found', ['outcome'])
+  const orders = metrics.counter(
+    'orders_total',
+    'Contents that SuperNodes ordered to be fetched ahead, by how that ended',
+    ['outcome'],
+  )
   const errors = metrics.counter('errors_total', 'Failures, by part and error code', [
     'part',
     'code',
@@ -53,6 +61,7 @@ export function createDaemonMetrics(
       if (source === 'origin' || source === 'direct') registryBytes.inc(bytes)
     },
     countUploaded: (bytes) => uploadedBytes.inc(bytes),
+    countOrder: (outcome) => orders.inc({ outcome }),
     countError: (part, code) => errors.inc({ part, code }),
   }
 }

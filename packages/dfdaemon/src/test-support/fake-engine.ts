@@ -6,7 +6,7 @@ import { AppError, type TaskId } from '@df/proto'
 export interface Behaviour {
   /** Opening fails so. */
   openError?: AppError
-  /** Opening never ends. */
+  /** Opening ends only with the signal. */
   openHangs?: boolean
   /** Reading fails so once so many bytes of the content were given. */
   failAt?: number
@@ -43,7 +43,7 @@ export class FakeEngine implements Engine {
   async open(request: OpenRequest): Promise<OpenTask> {
     this.opened.push(request)
     const { openError, openHangs } = this.behaviour
-    if (openHangs) await new Promise(() => {})
+    if (openHangs) await untilAborted(request.signal)
     if (openError !== undefined) throw openError
     const task = taskIdOf(request.identity)
     const content = this.#contents.get(task)
@@ -113,4 +113,10 @@ export class FakeEngine implements Engine {
       at = next
     }
   }
+}
+
+function untilAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
 }
