@@ -9,6 +9,15 @@ const password = fc.string({ unit: 'grapheme' }).filter((text) => !text.endsWith
 const encoded = (name: string, secret: string) =>
   Buffer.from(`${name}:${secret}`).toString('base64')
 
+function refusalOf(text: string): unknown {
+  try {
+    parseDockerConfig(text)
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
 describe('parseDockerConfig', () => {
   test('gives back the names and passwords that were written, whatever characters they have', () => {
     fc.assert(
@@ -44,12 +53,9 @@ describe('parseDockerConfig', () => {
     )
     fc.assert(
       fc.property(value, (text) => {
-        try {
-          parseDockerConfig(text)
-        } catch (error) {
-          expect(isAppError(error, 'CONFIG_INVALID')).toBe(true)
-          expect(String(error)).not.toContain(secret)
-        }
+        const error = refusalOf(text)
+        expect(error === undefined || isAppError(error, 'CONFIG_INVALID')).toBe(true)
+        expect(String(error)).not.toContain(secret)
       }),
     )
   })

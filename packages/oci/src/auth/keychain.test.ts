@@ -126,7 +126,7 @@ describe('a credential helper', () => {
       'echo the-secret',
       'did not answer with a name and a secret',
     ],
-    ['that never ends printing', 'loud', 'yes the-secret', 'ended with a signal'],
+    ['that never ends printing', 'loud', 'yes the-secret 2>/dev/null', 'ended with a signal'],
   ])('%s is told of, and the login looked for elsewhere', async (_, name, script, why) => {
     if (script !== undefined) await putHelper(name, script)
     await put(
