@@ -45,6 +45,7 @@ const table = {
     true,
     'the content does not have the expected digest',
   ),
+  DAEMON_UNREACHABLE: row(503, 'UNKNOWN', 5, true, 'no dfdaemon answers'),
   DATA_DIR_IN_USE: row(409, 'UNKNOWN', 8, false, 'another process uses the data directory'),
   DIGEST_INVALID: row(
     400,
