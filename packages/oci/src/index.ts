@@ -1,6 +1,6 @@
 export { AnonymousTokens, type AnonymousTokensOptions } from './anonymous-token.ts'
 export { Keychain, type KeychainOptions } from './auth/keychain.ts'
-export type { RegistryLogin } from './auth/login.ts'
+export type { StoredLogin } from './auth/stored-login.ts'
 export { type Challenge, parseChallenges } from './challenge.ts'
 export { type ManifestDigests, manifestDigests } from './manifest.ts'
 export { mediaTypes } from './media-types.ts'

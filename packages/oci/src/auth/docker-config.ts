@@ -1,9 +1,9 @@
 import { AppError } from '@df/proto'
-import type { RegistryLogin } from './login.ts'
+import type { StoredLogin } from './stored-login.ts'
 
 /** Where logins are, in one file of docker or podman. Names are registries, or a registry with part of a repository. */
 export interface DockerConfig {
-  logins: ReadonlyMap<string, RegistryLogin>
+  logins: ReadonlyMap<string, StoredLogin>
   /** Registry → the credential helper that keeps its login. */
   helpers: ReadonlyMap<string, string>
   /** The helper for registries that have none of their own. */
@@ -24,7 +24,7 @@ const dockerHubNames = new Set(['docker.io', 'index.docker.io', 'registry-1.dock
 export function parseDockerConfig(text: string): DockerConfig {
   if (text.length > maxChars) throw invalid('it is larger than 1 MiB')
   const { auths, credHelpers, credsStore } = recordOf(parseJson(text), 'it')
-  const logins = new Map<string, RegistryLogin>()
+  const logins = new Map<string, StoredLogin>()
   for (const [key, entry] of Object.entries(recordOf(auths ?? {}, 'auths'))) {
     const login = loginOf(recordOf(entry ?? {}, `auths of ${key}`), key)
     if (login !== undefined) logins.set(registryKey(key), login)
@@ -54,7 +54,7 @@ function registryKey(text: string): string {
   return bare === text ? [registry, ...path].join('/').replace(/\/+$/, '') : registry
 }
 
-function loginOf(entry: Record<string, unknown>, key: string): RegistryLogin | undefined {
+function loginOf(entry: Record<string, unknown>, key: string): StoredLogin | undefined {
   const field = (name: string) => textOf(entry[name] ?? '', `${name} of ${key}`)
   const token = field('registrytoken')
   if (token !== '') return { token }
@@ -67,7 +67,7 @@ function loginOf(entry: Record<string, unknown>, key: string): RegistryLogin | u
 }
 
 /** `name:password` in base64; some writers end it with NULs, which docker drops. */
-function decodeAuth(auth: string, key: string): RegistryLogin {
+function decodeAuth(auth: string, key: string): StoredLogin {
   const plain = base64.test(auth) ? Buffer.from(auth, 'base64').toString() : ''
   const colon = plain.indexOf(':')
   if (colon < 1) throw invalid(`auth of ${key} is not a name and a password in base64`)

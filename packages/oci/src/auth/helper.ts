@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { AppError } from '@df/proto'
-import type { RegistryLogin } from './login.ts'
+import type { StoredLogin } from './stored-login.ts'
 
 export interface HelperQuestion {
   /** Without the `docker-credential-` in front. */
@@ -25,7 +25,7 @@ const tokenUser = '<token>'
  */
 export async function askCredentialHelper(
   question: HelperQuestion,
-): Promise<RegistryLogin | undefined> {
+): Promise<StoredLogin | undefined> {
   const { helper, signal } = question
   signal.throwIfAborted()
   const { code, output } = await run(question)
@@ -66,7 +66,7 @@ function run({ helper, server, env, signal }: HelperQuestion) {
   })
 }
 
-function loginOf(output: string, helper: string): RegistryLogin | undefined {
+function loginOf(output: string, helper: string): StoredLogin | undefined {
   const { Username: username, Secret: secret } = parseObject(output)
   if (typeof username !== 'string' || typeof secret !== 'string') {
     throw failed(helper, 'did not answer with a name and a secret')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { AppError, isAppError } from '@df/proto'
 import { type DockerConfig, loginKeys, parseDockerConfig } from './docker-config.ts'
 import { askCredentialHelper } from './helper.ts'
-import type { RegistryLogin } from './login.ts'
+import type { StoredLogin } from './stored-login.ts'
 
 export interface KeychainOptions {
   env: Readonly<Record<string, string | undefined>>
@@ -32,7 +32,7 @@ export class Keychain {
    * The login for a repository, or undefined: then it is asked for as nobody.
    * @throws AppError CONFIG_INVALID for a file that cannot be used; the signal's reason
    */
-  async loginFor(registry: string, repository: string): Promise<RegistryLogin | undefined> {
+  async loginFor(registry: string, repository: string): Promise<StoredLogin | undefined> {
     for (const { path, isRequired } of authFiles(this.#options)) {
       const config = await this.#read(path, isRequired)
       if (config === undefined) continue
@@ -46,7 +46,7 @@ export class Keychain {
     { logins, helpers, store }: DockerConfig,
     registry: string,
     repository: string,
-  ): Promise<RegistryLogin | undefined> {
+  ): Promise<StoredLogin | undefined> {
     const helper = helpers.get(registry) ?? store
     if (helper !== undefined) {
       const found = await this.#ask(helper, registry)
@@ -59,7 +59,7 @@ export class Keychain {
     return undefined
   }
 
-  async #ask(helper: string, registry: string): Promise<RegistryLogin | undefined> {
+  async #ask(helper: string, registry: string): Promise<StoredLogin | undefined> {
     const { env, signal, onHelperFailed } = this.#options
     try {
       return await askCredentialHelper({ helper, server: serverOf(registry), env, signal })
