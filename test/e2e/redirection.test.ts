@@ -35,7 +35,7 @@ beforeAll(async () => {
   lab = await Lab.open()
   storageDirectory = await lab.folder('storage')
   storage = lab.keep(await startFileOrigin())
-  supernode = await lab.supernode()
+  supernode = await lab.supernode({ args: ['--redirect.origin', storage.url] })
   image = await sampleImages.multiLayer(await lab.folder('layers'))
   await push('library/app:1', image)
 })
@@ -172,6 +172,43 @@ describe('a docker-registry whose redirect middleware names the dfdaemon of the 
       args: ['--redirect.origin', storage.url],
     })
     expect(await pulling).toMatchObject({ ok: true, digest: interrupted.digest })
+  })
+})
+
+describe('a docker-registry whose redirect middleware names the SuperNode', () => {
+  let registry: DockerRegistry
+  let fresh: Image
+
+  beforeAll(async () => {
+    fresh = await someImage('central')
+    await push('library/central:1', fresh)
+    registry = await startRedirecting('supernode', supernode.url)
+  })
+
+  it('a host without dfdaemon pulls, and the storage is read once', async () => {
+    const { skopeo } = await containersClients(lab, { mirrorUrl: registry.url })
+    for (let copies = 0; copies < 2; copies++) {
+      const pulled = await skopeo.pull('docker.io/library/central:1')
+      expect(pulled).toMatchObject({ ok: true, digest: fresh.digest })
+    }
+    for (const { digest, source } of fresh.blobs) {
+      expect(storage.log.sentBytes(new RegExp(storagePath(digest)))).toBe(source.sizeBytes)
+    }
+  })
+
+  it('a host whose dfdaemon mirrors that registry pulls through it all the same', async () => {
+    const other = await someImage('both')
+    await push('library/both:1', other)
+    const dfdaemon = await lab.dfdaemon({
+      supernodeUrl: supernode.url,
+      upstreamUrl: registry.url,
+      args: ['--allow-origin', '127.0.0.0/8'],
+    })
+    const { skopeo } = await containersClients(lab, { mirrorUrl: dfdaemon.url })
+    const pulled = await skopeo.pull('docker.io/library/both:1')
+    expect(pulled).toMatchObject({ ok: true, digest: other.digest })
+    expect(pulled.tookMs).toBeLessThan(5000)
+    expect(await bytesOf(dfdaemon, 'registry_bytes_total')).toBe(0)
   })
 })
 

@@ -6,9 +6,10 @@ import {
   defaultDataDir,
   defineConfig,
   type Fault,
+  faultsOf,
 } from '@df/kit'
-import { RedirectOrigins } from '@df/oci'
-import { isAppError, LabelsSchema } from '@df/proto'
+import { RedirectOrigins, redirectSettings } from '@df/oci'
+import { LabelsSchema } from '@df/proto'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Upstreams } from './mirror/upstreams.ts'
@@ -100,24 +101,7 @@ const schema = Type.Object({
     description: 'redirect targets and other origins on internal addresses that may be read',
     placeholder: 'HOST|CIDR',
   }),
-  redirect: Type.Object({
-    origin: Type.Optional(
-      Type.String({
-        description:
-          'storage that a registry redirects to by its bare paths (/docker/registry/v2/blobs/…)',
-        unit: 'url',
-      }),
-    ),
-    allow: Type.Array(Type.String(), {
-      description: 'origins that a registry may redirect to by /origin/SCHEME/HOST/PATH',
-      placeholder: 'HOST[:PORT]',
-    }),
-    filterQuery: Type.Array(Type.String(), {
-      description:
-        'query parameters of redirects that do not decide the content, besides signatures of known storage services',
-      placeholder: 'NAME',
-    }),
-  }),
+  redirect: Type.Object(redirectSettings),
   originCa: Type.Optional(
     Type.String({
       description:
@@ -257,16 +241,4 @@ function authorityFaults({ caCert, caKey, intercept }: Static<typeof schema>['pr
       hint: 'make one with `dfdaemon gen-ca --out DIR`, and give --proxy.ca-cert and --proxy.ca-key',
     },
   ]
-}
-
-/** What a constructor says of its arguments. */
-function faultsOf(where: string, construct: () => unknown): Fault[] {
-  try {
-    construct()
-    return []
-  } catch (error) {
-    if (!isAppError(error, 'CONFIG_INVALID')) throw error
-    const { message: what, hint } = error
-    return [{ where, what, ...(hint === undefined ? {} : { hint }) }]
-  }
 }

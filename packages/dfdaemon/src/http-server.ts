@@ -1,8 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Engine } from '@df/dfget'
-import { createHttpServer, type Logger, type Metrics } from '@df/kit'
-import { createBlobServices, type RedirectOrigins, type RegistryClient, type Rights } from '@df/oci'
+import { answerRaw, createHttpServer, type Logger, type Metrics } from '@df/kit'
+import {
+  createBlobServices,
+  type RedirectOrigins,
+  type RegistryClient,
+  type Rights,
+  redirectHandler,
+} from '@df/oci'
+import { routes } from '@df/proto'
 import type { FastifyInstance } from 'fastify'
 import { registerDownloadRoute } from './downloads/route.ts'
 import type { DaemonMetrics } from './metrics.ts'
@@ -12,7 +19,6 @@ import type { Upstreams } from './mirror/upstreams.ts'
 import { createProxyMetrics } from './proxy/metrics.ts'
 import { Proxy } from './proxy/proxy.ts'
 import type { ProxySettings } from './proxy/settings.ts'
-import { registerRedirectRoutes } from './redirect/routes.ts'
 import { registerTaskRoutes } from './tasks/routes.ts'
 
 export interface DaemonServerOptions {
@@ -70,13 +76,14 @@ export function createDaemonServer(options: DaemonServerOptions): DaemonServer {
   })
   attachProxy(proxy, server.server)
   registerRegistryRoutes(server, { services, upstreams, logger, silenceMs })
-  registerRedirectRoutes(server, {
+  const redirected = redirectHandler({
     services,
     origins: options.redirects,
     filterQuery: options.filterQuery,
     logger,
     silenceMs,
   })
+  for (const route of [routes.origin, routes.storedBlob]) answerRaw(server, route, redirected)
   registerDownloadRoute(server, engine)
   registerTaskRoutes(server, engine)
   return { server, proxy }

@@ -1,4 +1,4 @@
-import { defaultDataDir, type Environment } from '@df/kit'
+import { defaultDataDir, type Environment, untilAborted } from '@df/kit'
 import { errorInfo, toAppError } from '@df/proto'
 import { cache } from './commands/cache.ts'
 import { type Operands, parseCommandLine } from './commands/command-line.ts'
@@ -18,7 +18,6 @@ import {
   type TextSink,
 } from './progress/reporter.ts'
 import { sweepDownloads } from './sources/stored.ts'
-import { untilAborted } from './until-aborted.ts'
 
 /** What the command uses of its process. */
 export interface CommandContext {

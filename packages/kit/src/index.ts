@@ -18,7 +18,7 @@ export {
   defineConfig,
   type Environment,
 } from './config/define.ts'
-export type { Fault } from './config/fault.ts'
+export { type Fault, faultsOf } from './config/fault.ts'
 export { type LoadedConfig, type LoadOptions, loadConfig } from './config/load.ts'
 export { nearest } from './config/nearest.ts'
 export { printConfig } from './config/print.ts'
@@ -53,6 +53,7 @@ export {
 export { originErrorOf } from './origin-error.ts'
 export { PROBLEM_TYPE, problemOf } from './problem.ts'
 export { type Composition, type ProgramOptions, runProgram } from './program.ts'
+export { answerRaw } from './raw-route.ts'
 export { redactText } from './redact.ts'
 export {
   formatDuration,
@@ -62,3 +63,4 @@ export {
   parseRate,
   parseSize,
 } from './units.ts'
+export { untilAborted } from './until-aborted.ts'

@@ -7,6 +7,7 @@ export { mediaTypes } from './media-types.ts'
 export { redactUrl } from './redact.ts'
 export { type RedirectOptions, redirectHandler } from './redirect/answer.ts'
 export { RedirectOrigins, type RedirectOriginsOptions } from './redirect/origins.ts'
+export { redirectSettings } from './redirect/settings.ts'
 export {
   familiarReference,
   formatReference,

@@ -85,6 +85,8 @@ export const headers = {
   priority: 'df-priority',
   /** The task an answer of the download route belongs to. */
   task: 'df-task',
+  /** Marks what our own programs ask of origins: a redirect of such a request by way of us goes to its origin. */
+  originRead: 'df-origin-read',
   /** Marks requests of our own programs on `local` routes. */
   client: 'df-client',
 } as const

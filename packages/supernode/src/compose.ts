@@ -17,7 +17,7 @@ import {
   TokenBucket,
 } from '@df/kit'
 import { AnonymousTokens } from '@df/oci'
-import { AppError } from '@df/proto'
+import { AppError, type TaskId } from '@df/proto'
 import { createContentStore, Spool } from '@df/storage'
 import { createPieceServer } from '@df/transfer'
 import type { FastifyInstance } from 'fastify'
@@ -26,6 +26,7 @@ import { EventLogFile } from './event-log-file.ts'
 import { createApp } from './http/app.ts'
 import { loadIdentity } from './identity.ts'
 import { createSupernodeMetrics } from './metrics.ts'
+import { createRedirectFront } from './redirect/front.ts'
 import { createEventLog } from './scheduling/event-log.ts'
 import { createSchedulerState } from './scheduling/scheduler-state.ts'
 import { SchedulingLoop } from './scheduling-loop.ts'
@@ -60,7 +61,7 @@ export async function composeSupernode(
   const nowMs = () => performance.now()
 
   const dispatcher = createOriginDispatcher({
-    guard: createAddressGuard({ allow: config.allowOrigin }),
+    guard: createAddressGuard({ allow: [...config.allowOrigin, ...configuredHosts(config)] }),
     connectTimeoutMs: ORIGIN_CONNECT_MS,
     insecure: config.originInsecure,
     ...(originCa === undefined ? {} : { ca: originCa }),
@@ -128,18 +129,30 @@ export async function composeSupernode(
   const keyring = new Keyring()
   keyring.add(identity.key.publicKey)
   const uploads = new TokenBucket({ bps: config.uploadLimit })
+  const onSent = (task: TaskId, bytes: number) => {
+    ownMetrics.uploaded(bytes)
+    const swarm = swarms.get(task)
+    if (swarm !== undefined) swarm.uploadedBytes += bytes
+  }
   const pieces = createPieceServer({
     content: seedContent(store, (task, generation) => {
       return swarms.get(task)?.isGrowing(generation) === true
     }),
     tickets: new TicketVerifier(keyring),
     uploads,
-    onSent(task, bytes) {
-      ownMetrics.uploaded(bytes)
-      const swarm = swarms.get(task)
-      if (swarm !== undefined) swarm.uploadedBytes += bytes
-    },
+    onSent,
     onError: (_, { code }) => ownMetrics.failed('content', code),
+  })
+
+  const redirects = createRedirectFront({
+    config: config.redirect,
+    swarms,
+    store,
+    uploads,
+    onSent,
+    dispatcher,
+    metrics: ownMetrics,
+    logger,
   })
 
   let bound: BoundAddress | undefined
@@ -154,6 +167,7 @@ export async function composeSupernode(
     },
     api: { swarms, store, scheduler, version },
     pieces,
+    redirected: redirects.answer,
   })
   const edge: Startable = {
     async start() {
@@ -182,8 +196,16 @@ export async function composeSupernode(
       edge,
     ],
     ready: () => bound?.url ?? '',
-    reload: (next) => uploads.setRate(next.uploadLimit),
+    reload(next) {
+      uploads.setRate(next.uploadLimit)
+      redirects.setRightsTtl(next.redirect.rightsTtl)
+    },
   }
+}
+
+/** What the operator names as an origin is no internal address that others led us to. */
+function configuredHosts({ redirect: { origin } }: SupernodeConfig): string[] {
+  return origin === undefined ? [] : [new URL(origin).hostname]
 }
 
 async function readTls({ tlsCert, tlsKey }: SupernodeConfig) {

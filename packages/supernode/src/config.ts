@@ -1,4 +1,5 @@
-import { defaultDataDir, defineConfig, type Fault } from '@df/kit'
+import { defaultDataDir, defineConfig, type Fault, faultsOf } from '@df/kit'
+import { RedirectOrigins, redirectSettings } from '@df/oci'
 import { type Static, Type } from 'typebox'
 
 const schema = Type.Object({
@@ -57,6 +58,17 @@ const schema = Type.Object({
     }),
   ),
   originInsecure: Type.Boolean({ description: 'take any certificate of origins', default: false }),
+  redirect: Type.Object({
+    ...redirectSettings,
+    rightsTtl: Type.Integer({
+      description: 'how long a right that the storage confirmed is taken for granted',
+      default: '60s',
+      minimum: 0,
+      maximum: 3_600_000,
+      unit: 'duration',
+      reloadable: true,
+    }),
+  }),
   reportEvery: Type.Integer({
     minimum: 20,
     maximum: 60_000,
@@ -101,7 +113,10 @@ export const supernodeConfig = defineConfig({
     'the scheduler and the first copy: reads each content once and tells hosts from whom to fetch it',
   schema,
   defaults: (env) => ({ dataDir: defaultDataDir('supernode', env) }),
-  check: tlsFaults,
+  check: (config) => [
+    ...tlsFaults(config),
+    ...faultsOf('redirect', () => new RedirectOrigins(config.redirect)),
+  ],
   examples: [
     ['supernode --data-dir /srv/dragonfly', 'serves hosts on port 8002 of all addresses'],
     [

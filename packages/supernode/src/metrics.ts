@@ -12,9 +12,13 @@ export interface MetricSources {
 /** All metrics of the SuperNode beside those of every program. */
 export interface SupernodeMetrics {
   originRead(identity: TaskIdentity, bytes: number): void
+  /** Bytes of an origin that went past the seed, straight to a caller. */
+  readDirectly(bytes: number): void
   pieceStored(identity: TaskIdentity, bytes: number): void
   uploaded(bytes: number): void
-  failed(part: 'seed' | 'content', code: ErrorCode): void
+  failed(part: 'seed' | 'content' | 'redirect', code: ErrorCode): void
+  /** A caller that a registry redirected was answered. */
+  redirected(kind: string, status: number): void
   firstByte(seconds: number): void
 }
 
@@ -35,6 +39,11 @@ export function createSupernodeMetrics(metrics: Metrics, sources: MetricSources)
   const firstByteSeconds = metrics.histogram(
     'seed_first_byte_seconds',
     'From the wish for a content to its first byte from the origin',
+  )
+  const redirects = metrics.counter(
+    'redirects_total',
+    'Requests of callers that a registry redirected here',
+    ['kind', 'status'],
   )
   let read = 0
   let stored = 0
@@ -62,6 +71,7 @@ export function createSupernodeMetrics(metrics: Metrics, sources: MetricSources)
       read += bytes
       registryBytes.inc(bytes)
     },
+    readDirectly: (bytes) => originBytes.inc(bytes),
     pieceStored(identity, bytes) {
       if (identity.kind !== 'blob') return
       stored += bytes
@@ -69,6 +79,7 @@ export function createSupernodeMetrics(metrics: Metrics, sources: MetricSources)
     },
     uploaded: (bytes) => uploadedBytes.inc(bytes),
     failed: (part, code) => errors.inc({ part, code }),
+    redirected: (kind, status) => redirects.inc({ kind, status: String(status) }),
     firstByte: (seconds) => firstByteSeconds.observe(seconds),
   }
 }

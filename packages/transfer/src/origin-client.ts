@@ -1,6 +1,6 @@
 import { generationOf, parseContentRange, type Validators } from '@df/codec'
 import { originErrorOf } from '@df/kit'
-import { AppError, isAppError, parseHttpUrl } from '@df/proto'
+import { AppError, isAppError, headers as ownHeaders, parseHttpUrl } from '@df/proto'
 import type { Dispatcher } from 'undici'
 import { originRefusal } from './origin-refusal.ts'
 import { type SilenceWatch, watchSilence } from './silence.ts'
@@ -132,7 +132,7 @@ export function createOriginClient(options: OriginClientOptions): OriginClient {
       origin: url.origin,
       path: url.pathname + url.search,
       method: request.method ?? 'GET',
-      headers: { 'accept-encoding': 'identity', ...sent },
+      headers: { 'accept-encoding': 'identity', [ownHeaders.originRead]: '1', ...sent },
       headersTimeout: 0,
       bodyTimeout: 0,
       signal: watch.signal,

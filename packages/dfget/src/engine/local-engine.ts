@@ -1,5 +1,12 @@
 import { Keyring, ProofVerifier, TicketVerifier, taskIdOf } from '@df/codec'
-import { BufferPool, formatAddress, type ListenAddress, type Logger, TokenBucket } from '@df/kit'
+import {
+  BufferPool,
+  formatAddress,
+  type ListenAddress,
+  type Logger,
+  TokenBucket,
+  untilAborted,
+} from '@df/kit'
 import { AppError, type BytesBySource, type ErrorCode, isAppError, type TaskId } from '@df/proto'
 import type { ContentStore, Spool } from '@df/storage'
 import {
@@ -140,7 +147,7 @@ class LocalEngine implements Engine {
     const download = this.#downloadOf(task, request, generation)
     download.readers.add(request)
     try {
-      await unlessAborted(download.ready, request.signal)
+      await untilAborted(download.ready, request.signal)
       const content = await this.#options.store.open(task)
       if (content === undefined) {
         throw new AppError('STORAGE_FAILED', 'the content went while it was opened')
@@ -282,18 +289,5 @@ class LocalEngine implements Engine {
         this.#downloads.delete(task)
       }
     }
-  }
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  signal.throwIfAborted()
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = () => aborted.reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

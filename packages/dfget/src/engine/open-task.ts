@@ -1,7 +1,6 @@
-import type { StoredContent } from '@df/storage'
+import { readArriving, type StoredContent } from '@df/storage'
 import type { Download } from './download.ts'
 import type { BufferSource, OpenTask, TaskSnapshot } from './engine.ts'
-import { readTask } from './task-reader.ts'
 
 /** One consumer's hold on a task: a lease on the content, and the download that fills it (none: it is whole). */
 export class TaskHandle implements OpenTask {
@@ -30,10 +29,10 @@ export class TaskHandle implements OpenTask {
     const isToTheEnd = range.end === this.contentLength
     const isFilling = this.#download !== undefined && this.#download.state !== 'complete'
     const needsCheck = isFilling && isToTheEnd && this.#content.meta.identity.digest !== undefined
-    return readTask({
+    return readArriving({
       content: this.#content,
       ...range,
-      waits: isFilling ? this.#download?.waits : undefined,
+      arrivals: isFilling ? this.#download?.waits : undefined,
       checked: needsCheck ? this.#download?.finished : undefined,
       signal,
       buffers,

@@ -1,6 +1,7 @@
+import { untilAborted } from '@df/kit'
 import { AppError, type BytesBySource, geometryOf, isAppError } from '@df/proto'
 import type { Engine, OpenRequest, OpenTask } from '../engine/engine.ts'
-import { untilAborted } from '../until-aborted.ts'
+
 import {
   createDataDir,
   type DataDir,

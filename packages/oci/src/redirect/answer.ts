@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '@df/kit'
-import { type AppError, querySignature } from '@df/proto'
+import { type AppError, headers, querySignature } from '@df/proto'
 import { serveBlob } from '../serving/blobs.ts'
 import { report, settle } from '../serving/ending.ts'
 import { Exchange } from '../serving/exchange.ts'
@@ -22,7 +22,8 @@ export interface RedirectOptions {
 
 /**
  * Answers those whom a registry redirected to us: blobs by the path of their storage, and any other file. Whoever comes has
- * nothing to fall back to but the origin, so that is where we send him when we have nothing. For responses of the routes
+ * nothing to fall back to but the origin, so that is where we send him when we have nothing. Our own programs, which read the
+ * registry for a swarm, go there at once: they would wait for themselves. For responses of the routes
  * `origin` and `storedBlob`, which nobody else answers.
  */
 export function redirectHandler({
@@ -40,6 +41,9 @@ export function redirectHandler({
       exchange,
       async () => {
         target = origins.parse(request.url ?? '')
+        if (request.headers[headers.originRead] !== undefined) {
+          return exchange.sendWhole(toOrigin(target))
+        }
         const common = commonOf(exchange, target)
         if (target.blob === undefined) {
           pull = { ...common, filterQuery }
@@ -101,6 +105,10 @@ function blobPull(
 function lastAnswer(target: RedirectTarget | undefined, failure: AppError): WholeAnswer {
   if (target === undefined) return refusalOf(failure)
   if (failure.code === 'ORIGIN_RATE_LIMITED') return blobUnavailable(failure)
+  return toOrigin(target)
+}
+
+function toOrigin(target: RedirectTarget): WholeAnswer {
   return {
     status: 307,
     headers: { location: new URL(redirectedUrl(target)).href, 'content-length': '0' },

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { untilAborted } from '@df/kit'
 import { AppError } from '@df/proto'
 import { fieldValue, type HeaderFields } from './headers.ts'
 import type { WholeAnswer } from './oci-errors.ts'
@@ -161,19 +162,8 @@ export class Exchange {
   }
 
   /** The promise, or the signal's reason: what was started may not heed the signal, the exchange ends all the same. */
-  async unlessAborted<T>(promise: Promise<T>): Promise<T> {
-    promise.catch(() => {}) // it may fail when nobody waits for it any more
-    this.signal.throwIfAborted()
-    let stop: () => void = () => {}
-    const aborted = new Promise<never>((_, reject) => {
-      stop = () => reject(this.signal.reason)
-      this.signal.addEventListener('abort', stop, { once: true })
-    })
-    try {
-      return await Promise.race([promise, aborted])
-    } finally {
-      this.signal.removeEventListener('abort', stop)
-    }
+  unlessAborted<T>(promise: Promise<T>): Promise<T> {
+    return untilAborted(promise, this.signal)
   }
 }
 

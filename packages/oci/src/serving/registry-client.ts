@@ -1,5 +1,5 @@
 import { originErrorOf } from '@df/kit'
-import { AppError } from '@df/proto'
+import { AppError, headers as ownHeaders } from '@df/proto'
 import type { Dispatcher } from 'undici'
 import { endToEnd, fieldValue, type HeaderFields, withoutCredentials } from './headers.ts'
 
@@ -108,7 +108,10 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      headers: isOwn ? headers : withoutCredentials(headers),
+      headers: {
+        ...(isOwn ? headers : withoutCredentials(headers)),
+        [ownHeaders.originRead]: '1',
+      },
       headersTimeout: headersTimeoutMs,
       bodyTimeout: silenceMs,
       signal,

@@ -1,4 +1,4 @@
-import { createHttpServer, type HttpServerOptions } from '@df/kit'
+import { answerRaw, createHttpServer, type HttpServerOptions } from '@df/kit'
 import { AppError, routes, type TaskId } from '@df/proto'
 import type { PieceServer } from '@df/transfer'
 import type { FastifyInstance } from 'fastify'
@@ -8,12 +8,16 @@ export interface AppOptions {
   http: HttpServerOptions
   api: ApiOptions
   pieces: PieceServer
+  /** Answers callers that a registry redirected here. */
+  redirected: Parameters<typeof answerRaw>[2]
 }
 
 /** All routes of the SuperNode; sessions come in as upgrades of {@link routes.session}. */
-export function createApp({ http, api, pieces }: AppOptions): FastifyInstance {
+export function createApp({ http, api, pieces, redirected }: AppOptions): FastifyInstance {
   const server = createHttpServer(http)
   registerApi(server, api)
+
+  for (const route of [routes.origin, routes.storedBlob]) answerRaw(server, route, redirected)
 
   server.get<{ Params: { taskId: TaskId } }>(
     routes.content.path,

@@ -339,11 +339,12 @@ describe('a wish of the SuperNode itself', () => {
     expect(await outcome(wish.finished)).toBe('TASK_DELETED')
   })
 
-  it('that is released lets the seed stop', () => {
+  it('that is released lets the seed stop', async () => {
     const wish = swarm.want(source)
     know()
     swarm.tick()
     wish.release()
+    expect(await outcome(wish.finished)).toBe('TASK_DELETED')
     now = 30_000
     swarm.tick()
     expect(seeds[0]?.released).toBe(true)

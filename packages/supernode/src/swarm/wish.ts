@@ -1,12 +1,14 @@
-import type { AppError, Geometry, Source, TaskId } from '@df/proto'
+import { AppError, type Geometry, type Source, type TaskId } from '@df/proto'
 import type { StoredContent } from '@df/storage'
 import { type KeyedSource, keyedSource } from '../seed/keyed-source.ts'
 
 /** That the SuperNode itself wants a content, whether or not a host does. See `Swarms.want`. */
 export interface Wish {
   readonly task: TaskId
-  /** Resolves when the SuperNode has all of it, checked. Rejects with an AppError when it cannot be had or was deleted; never after `release()`. */
+  /** Resolves when the SuperNode has all of it, checked. Rejects with an AppError when it cannot be had or was deleted, or the wish released. */
   readonly finished: Promise<void>
+  /** Resolves when the content is known and can be served while it is read; never when that does not come to pass. */
+  readonly known: Promise<void>
   /** Of the content, once it is known; another when the content turned out to be another. */
   readonly geometry: Geometry | undefined
   /** Bytes of it that the SuperNode has. */
@@ -19,6 +21,7 @@ class OpenWish implements Wish {
   readonly task: TaskId
   readonly source: KeyedSource
   readonly outcome = Promise.withResolvers<void>()
+  readonly #known = Promise.withResolvers<void>()
   readonly #release: (wish: OpenWish) => void
   /** Of the seed, which holds the lease; not to be used once the wish is over. */
   #stored: StoredContent | undefined
@@ -37,6 +40,10 @@ class OpenWish implements Wish {
     return this.outcome.promise
   }
 
+  get known(): Promise<void> {
+    return this.#known.promise
+  }
+
   get geometry(): Geometry | undefined {
     return this.#geometry
   }
@@ -50,6 +57,7 @@ class OpenWish implements Wish {
   know(stored: StoredContent): void {
     this.#stored = stored
     this.#geometry = stored.meta.geometry
+    this.#known.resolve()
   }
 
   forgetContent(): void {
@@ -71,7 +79,10 @@ export class Wishes {
   }
 
   add(task: TaskId, source: Source): Wish & { readonly source: KeyedSource } {
-    const wish = new OpenWish(task, source, (released) => this.#end(released))
+    const wish = new OpenWish(task, source, (released) => {
+      this.#end(released)
+      released.outcome.reject(new AppError('TASK_DELETED', 'the wish for the content was released'))
+    })
     this.#open.add(wish)
     return wish
   }

@@ -1,40 +1,47 @@
-import { AppError, pieceAt, pieceSpan } from '@df/proto'
-import type { StoredContent } from '@df/storage'
-import type { BufferSource } from './engine.ts'
-import type { PieceWaits } from './piece-waits.ts'
+import { AppError, type PieceIndex, pieceAt, pieceSpan } from '@df/proto'
+import type { StoredContent } from './content-store.ts'
 
 /** Read size; a piece may be larger. */
 const CHUNK_BYTES = 1024 * 1024
 /** What a whole content keeps back until it is checked. */
 const TAIL_BYTES = 64 * 1024
-const freshBuffers: BufferSource = { take: (length) => Buffer.allocUnsafeSlow(length) }
-/** Pieces ahead of a reader that are fetched before all others. */
+const freshBuffers = { take: (length: number) => Buffer.allocUnsafeSlow(length) }
+/** Pieces ahead of a reader that are wanted before all others. */
 const URGENT_PIECES = 8
 
-export interface TaskReaderOptions {
+/** How pieces come that are not here yet. */
+export interface PieceArrivals {
+  /** Resolves when the piece is stored. @throws AppError when it will not come; the signal's reason */
+  wait(index: PieceIndex, signal: AbortSignal | undefined): Promise<void>
+  /** Told which pieces are wanted next, in an object that changes; gives the way to end that. */
+  addWindow?(window: { start: PieceIndex; end: PieceIndex }): () => void
+}
+
+export interface ReadArrivingOptions {
   content: StoredContent
   start: number
   end: number
-  /** Undefined when nothing is fetched any more: all pieces are there. */
-  waits: PieceWaits | undefined
+  /** Undefined when nothing comes any more: all pieces are there. */
+  arrivals: PieceArrivals | undefined
   /** Resolves when the content is checked; awaited before the last bytes go out. Undefined: no need. */
   checked: Promise<unknown> | undefined
   signal?: AbortSignal | undefined
-  buffers?: BufferSource | undefined
+  /** Where the chunks come from, for consumers that use them again; fresh ones otherwise. */
+  buffers?: { take(length: number): Buffer } | undefined
 }
 
 /**
  * Bytes [start, end) of a content in order, each as soon as it is stored.
- * Throws AppError with detail `offset`, the first byte not delivered.
+ * @throws AppError with detail `offset`, the first byte not delivered
  */
-export async function* readTask(
-  options: TaskReaderOptions,
+export async function* readArriving(
+  options: ReadArrivingOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const { content, start, end, waits, checked, signal, buffers = freshBuffers } = options
+  const { content, start, end, arrivals, checked, signal, buffers = freshBuffers } = options
   const { geometry } = content.meta
   const tailAt = checked === undefined ? end : Math.max(start, end - TAIL_BYTES)
   const window = { start: 0, end: 0 }
-  const dropWindow = waits?.addWindow(window)
+  const dropWindow = arrivals?.addWindow?.(window)
   let at = start
   try {
     while (at < end) {
@@ -43,8 +50,8 @@ export async function* readTask(
       window.start = index
       window.end = Math.min(index + URGENT_PIECES, pieceAt(geometry, end - 1) + 1)
       if (!content.has(index)) {
-        if (waits === undefined) throw new AppError('STORAGE_FAILED', 'a stored piece is gone')
-        await waits.wait(index, signal)
+        if (arrivals === undefined) throw new AppError('STORAGE_FAILED', 'a stored piece is gone')
+        await arrivals.wait(index, signal)
       }
       if (at >= tailAt) await checked
       const limit = at < tailAt ? tailAt : end
