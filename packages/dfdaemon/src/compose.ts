@@ -110,6 +110,7 @@ export async function composeDaemon(
     stop: async () => {
       proxy.drain()
       await closeServer(server)
+      proxy.stop()
     },
   }
   const connections = {

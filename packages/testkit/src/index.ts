@@ -17,6 +17,7 @@ export {
   startDockerRegistry,
 } from './docker-registry.ts'
 export { type Dockerd, type DockerdOptions, startDockerd } from './dockerd.ts'
+export { type EtcOverlayOptions, etcOverlay } from './etc-overlay.ts'
 export type { FaultServer, FaultServerOptions } from './fault-server.ts'
 export { type FaultRule, FaultRules } from './faults.ts'
 export { type FaultyProxyOptions, startFaultyProxy } from './faulty-proxy.ts'

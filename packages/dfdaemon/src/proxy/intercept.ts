@@ -75,6 +75,8 @@ export class Interceptor {
       if (clients.refused(client, { told })) onRefused(at, error.code ?? 'left')
       socket.destroy()
     })
+    // Else a client that just closes the connection would be heard of when the time for the handshake is over.
+    socket.allowHalfOpen = false
     tls.emit('connection', socket)
     await once(socket, 'close')
   }

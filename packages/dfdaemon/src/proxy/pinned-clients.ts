@@ -45,6 +45,11 @@ export class PinnedClients {
     return true
   }
 
+  /** What it got instead it does not take either: our certificate is as good. */
+  forget(client: string): void {
+    this.#verdicts.delete(client)
+  }
+
   get size(): number {
     return this.#verdicts.size
   }

@@ -27,6 +27,8 @@ export interface ProxyOptions extends ProxyRequestsOptions {
 const MAX_OPEN = 2000
 /** A client that opened a tunnel and says nothing waits for the other side to speak first: no TLS. */
 const FIRST_BYTE_MS = 1500
+/** A client that says no more than this after a server's first words has ended the handshake with an alert. */
+const ALERT_BYTES = 40
 /** First byte of a TLS record that carries a ClientHello (RFC 8446 §5.1). */
 const TLS_HANDSHAKE = 0x16
 
@@ -81,6 +83,10 @@ export class Proxy implements Diversion {
   /** Answers under way go on; no connection is kept for more. */
   drain(): void {
     this.#interceptor?.drain()
+  }
+
+  /** Cuts what is still under way, and closes the connections kept for more. */
+  stop(): void {
     this.#options.outgoing.destroy()
   }
 
@@ -139,7 +145,12 @@ export class Proxy implements Diversion {
         this.#options.metrics.count('refused', 'complete', 0)
         return refuseSocket(socket, 403, 'a rule of this proxy refuses this address')
       }
-      bytes = await this.#tunnel(socket, head, at, isEstablished === 'yes')
+      const upstream = await this.#options.outgoing.connect(at)
+      if (isEstablished === 'no') {
+        establish(socket)
+        socket.unshift(head)
+      }
+      bytes = await this.#tunnel(socket, upstream, clientName(request, at))
     } catch (error) {
       end = socket.destroyed ? 'left' : 'failed'
       failure = toAppError(error)
@@ -169,7 +180,7 @@ export class Proxy implements Diversion {
     at: HostAndPort,
   ): Promise<'taken' | 'yes' | 'no'> {
     const { intercept, bypass, logger } = this.#options
-    const client = `${request.headers['user-agent'] ?? ''}\n${at.host}:${at.port}`
+    const client = clientName(request, at)
     if (this.#interceptor === undefined || !intercept.matches(at) || bypass.matches(at)) return 'no'
     if (this.#clients.has(client)) return 'no'
     const { trusted, isNews } = await this.#trust.check(at)
@@ -188,20 +199,20 @@ export class Proxy implements Diversion {
     return 'taken'
   }
 
-  async #tunnel(
-    socket: Socket,
-    head: Buffer,
-    at: HostAndPort,
-    isEstablished: boolean,
-  ): Promise<number> {
-    const upstream = await this.#options.outgoing.connect(at)
-    if (!isEstablished) {
-      establish(socket)
-      socket.unshift(head)
-    }
+  /** Gives the bytes of both directions. */
+  async #tunnel(socket: Socket, upstream: Socket, client: string): Promise<number> {
+    let isAnswered = false
+    let bytesAfterAnswer = 0
+    upstream.once('data', () => {
+      isAnswered = true
+    })
+    socket.on('data', ({ length }: Buffer) => {
+      if (isAnswered) bytesAfterAnswer += length
+    })
     this.#tunnels += 1
     await joinSockets(socket, upstream)
     this.#tunnels -= 1
+    if (isAnswered && bytesAfterAnswer <= ALERT_BYTES) this.#clients.forget(client)
     return upstream.bytesRead + upstream.bytesWritten
   }
 
@@ -225,6 +236,11 @@ export class Proxy implements Diversion {
       },
     })
   }
+}
+
+/** For {@link PinnedClients}. */
+function clientName({ headers }: IncomingMessage, { host, port }: HostAndPort): string {
+  return `${headers['user-agent'] ?? ''}\n${host}:${port}`
 }
 
 function establish(socket: Socket): void {

@@ -31,6 +31,8 @@ export interface MirrorOptions {
   bodySilenceMs?: number
   operatorToken?: string
   proxy?: Partial<ProxySettings>
+  /** PEM. */
+  originCa?: string
 }
 
 export interface TestMirror {
@@ -63,6 +65,7 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
     isConfigured: (at) => upstreams.isConfigured(at) || redirects.isConfigured(at),
     allowOrigin: options.allowOrigin ?? [],
     connectTimeoutMs: 500,
+    ...(options.originCa === undefined ? {} : { ca: options.originCa }),
   })
   const { rightsTtlMs: ttlMs = 60_000, now, silenceMs, operatorToken } = options
   const rights = new Rights({ ttlMs, ...(now === undefined ? {} : { now }) })
@@ -97,9 +100,10 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
   })
   const { url } = await listen(server, { host: '127.0.0.1', port: 0 })
   onTestFinished(async () => {
+    proxy.drain()
     server.server.closeAllConnections()
     await server.close()
-    proxy.drain()
+    proxy.stop()
     await Promise.all([guarded.destroy(), unguarded.destroy()])
     await registry.stop()
   })
