@@ -10,6 +10,7 @@ packages=(
   containernetworking-plugins iptables                     # networks of containers
   iproute2 util-linux                                      # hosts as network namespaces
   busybox-static                                           # the content of the images
+  nginx-light                                              # a web server in front of a registry and its storage
   apache2-utils openssl                                    # passwords, certificates
   ca-certificates curl iperf3 procps
 )

@@ -17,6 +17,7 @@ import {
   signUrl,
   startDockerRegistry,
   startFileOrigin,
+  startNginx,
   startRegistry,
   type TestRegistry,
 } from '@df/testkit'
@@ -269,6 +270,22 @@ describe('a registry that redirects to signed addresses of its storage, by way o
     expect(over).toEqual({ status: 403, text: expect.stringContaining('Request has expired') })
   })
 
+  it('a file that no digest names comes from the swarm while the bucket has the same, else anew', async () => {
+    const url = `${bucket.url}/quay/layer.tar`
+    const get = async () => {
+      const right = signUrl(url, { key, expiresInS: 300 + bucket.log.entries.length })
+      const answer = await fetch(`${dfdaemon.url}/origin/${right.replace('://', '/')}`)
+      return await digestOf(bytesSource(await answer.bytes()))
+    }
+    const [before, after] = [bytesSource('a'.repeat(500_000)), bytesSource('b'.repeat(400_000))]
+    bucket.files.set('/quay/layer.tar', before)
+    expect([await get(), await get()]).toEqual([await digestOf(before), await digestOf(before)])
+    // One byte is what each question costs.
+    expect(bucket.log.sentBytes(/layer.tar/)).toBe(before.sizeBytes + 2)
+    bucket.files.set('/quay/layer.tar', after)
+    expect(await get()).toBe(await digestOf(after))
+  })
+
   it('nothing of a signature is in a log or a file of our programs, or in the name of a task', async () => {
     const seen = bucket.log.entries.flatMap(
       ({ url }) => new URLSearchParams(url.split('?')[1]).get('X-Amz-Signature') ?? [],
@@ -283,7 +300,7 @@ describe('a registry that redirects to signed addresses of its storage, by way o
     const { tasks } = (await (await fetch(`${dfdaemon.url}/api/v1/tasks`)).json()) as {
       tasks: unknown[]
     }
-    expect(tasks).toHaveLength(3)
+    expect(tasks).toHaveLength(4)
     expect(JSON.stringify(tasks)).not.toContain('X-Amz')
   })
 
@@ -315,6 +332,62 @@ async function filesOf(programs: readonly TestProgram[]): Promise<string[]> {
     }),
   )
   return files.flat()
+}
+
+describe('the configuration of the guide', () => {
+  let guide: string
+  let dfdaemon: TestProgram
+  let storageHost: string
+  let frontUrl: string
+
+  beforeAll(async () => {
+    const path = join(import.meta.dirname, '../../docs/guide/registry-redirection.md')
+    guide = await readFile(path, 'utf8')
+    storageHost = `127.0.0.1:${await freePort('127.0.0.1')}`
+    frontUrl = `http://127.0.0.1:${await freePort('127.0.0.1')}`
+    dfdaemon = await lab.dfdaemon({
+      name: 'guide',
+      supernodeUrl: supernode.url,
+      upstreamUrl: storage.url,
+      args: ['--redirect.origin', `http://${storageHost}`],
+    })
+  })
+
+  it('has nginx show the blobs and nothing else, and lead an engine from any registry’s redirect to dfdaemon', async () => {
+    const fresh = await someImage('guide')
+    await push('library/guide:1', fresh)
+    const registry = await startRedirecting('guide', `http://${storageHost}`)
+    const show = blockWith(guide, 'limit_except', {
+      '10.0.0.9:8081': storageHost,
+      '/var/lib/registry': storageDirectory,
+    })
+    const lead = blockWith(guide, 'proxy_redirect', {
+      'http://registry:5000': registry.url,
+      'http://127.0.0.1:65001/origin/https/my-bucket.s3.eu-west-1.amazonaws.com': `${dfdaemon.url}/origin/http/${storageHost}`,
+      'https://my-bucket.s3.eu-west-1.amazonaws.com': `http://${storageHost}`,
+    })
+    const front = `server { listen ${hostOf(frontUrl)};\n${lead} }`
+    const directory = await lab.folder('nginx')
+    lab.keep(await startNginx({ directory, http: `${show}\n${front}`, url: frontUrl }))
+
+    const docker = await dockerClient(lab, { mirrorUrl: frontUrl })
+    const pulled = await docker.pull(`${hostOf(frontUrl)}/library/guide:1`)
+    expect(pulled).toMatchObject({ ok: true, digest: fresh.digest })
+    expect(await bytesOf(dfdaemon, 'blob_bytes_total')).toBe(imageBytes(fresh))
+    const other = `http://${storageHost}/docker/registry/v2/repositories/library/app/_layers`
+    expect((await answerOf(other)).status).toBe(404)
+    const blob = `http://${storageHost}${storagePath(lastBlob(fresh).digest)}`
+    expect((await fetch(blob, { method: 'DELETE' })).status).toBe(403)
+  })
+})
+
+/** The indented block of a guide that has `word` in it, with other addresses. */
+function blockWith(text: string, word: string, changes: Readonly<Record<string, string>>): string {
+  const found = text.match(/(?:^ {4}.*\n)+/gm)?.find((block) => block.includes(word))
+  return Object.entries(changes).reduce((block, [from, to]) => {
+    if (!block.includes(from)) throw new Error(`the block with ${word} has no ${from}`)
+    return block.replaceAll(from, to)
+  }, found ?? '')
 }
 
 async function someImage(seed: string): Promise<Image> {

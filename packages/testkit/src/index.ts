@@ -42,6 +42,7 @@ export {
   type NetworkOptions,
   TestNetwork,
 } from './netns.ts'
+export { type NginxOptions, startNginx } from './nginx.ts'
 export { type Containers, type ContainersOptions, setUpContainers } from './podman.ts'
 export { freePort } from './ports.ts'
 export {

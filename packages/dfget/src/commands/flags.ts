@@ -42,7 +42,7 @@ export const getFlags: readonly Flag[] = [
     value: 'NAME[,NAME]',
     repeats: true,
     group: content,
-    help: 'query parameters that do not decide the content, such as signatures',
+    help: 'query parameters that do not decide the content; signatures of storage services never do',
   },
   {
     name: 'tag',

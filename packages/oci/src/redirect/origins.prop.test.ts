@@ -8,7 +8,7 @@ const hex = fc.stringMatching(/^[0-9a-f]{64}$/)
 const pathOf = (name: string) => `/docker/registry/v2/blobs/sha256/${name.slice(0, 2)}/${name}/data`
 const origins = new RedirectOrigins({
   origin: 'https://s3.test/bucket/root/',
-  allow: ['storage.test', 'Minio.test:9000', '[::1]:80', 'my_bucket.s3.test'],
+  allow: ['storage.test', 'Minio.test:9000', '[::1]:80', 'my_bucket.s3.test', 'shared.test/mine/'],
 })
 
 function refusal(target: string, of = origins): { code: string; hint: string | undefined } {
@@ -30,13 +30,18 @@ function originOrCode(target: string): string {
 
 describe('a redirect by way of us', () => {
   test('names its origin in the path, and keeps path and query byte for byte', () => {
-    const path = fc.webPath().map((text) => `/${text.replace(/^\//, '')}`)
+    const path = fc
+      .webPath()
+      .map((text) => `/${text.replace(/^\//, '')}`)
+      .filter((text) => !/\/\.\.?(\/|$)/.test(text))
     const query = fc.webQueryParameters()
     const authority = fc.constantFrom(
       'storage.test',
       'minio.test:9000',
       '[::1]',
       'MY_bucket.s3.test',
+      'shared.test/mine',
+      's3.test/bucket/root',
     )
     fc.assert(
       fc.property(authority, path, query, (host, at, right) => {
@@ -67,6 +72,15 @@ describe('a redirect by way of us', () => {
     expect(target.blob).toBe(`sha256:${name}`)
   })
 
+  test.each(['#', '?', '/../../x#', '\\..\\..\\open#'])(
+    'means no blob by what the storage will not be asked for (%s)',
+    (cut) => {
+      const path = pathOf('c'.repeat(64))
+      expect(origins.parse(`/origin/https/storage.test/open${cut}${path}`).blob).toBeUndefined()
+      expect(refusal(`/docker/registry/v2/blobs/open${cut}${path}`).code).toBe('ROUTE_UNKNOWN')
+    },
+  )
+
   test.each([
     'https/storage.test',
     'ftp/storage.test/a',
@@ -89,6 +103,12 @@ describe('a redirect by way of us', () => {
     'http/169.254.169.254/latest/meta-data',
     'http/0xa9fea9fe/latest',
     'http/s3.test/bucket/root',
+    'https/s3.test/other/a',
+    'https/s3.test/bucket/rootkit/a',
+    'https/s3.test/bucket/root/../../other/a',
+    'https/shared.test/other/a',
+    'https/shared.test/mine/%2e%2e/other/a',
+    'https/shared.test/minerals/a',
   ])('/origin/%s is refused: it is not listed', (rest) => {
     const { code, hint } = refusal(`/origin/${rest}`)
     expect(code).toBe('ORIGIN_REFUSED')
@@ -132,7 +152,8 @@ describe('a redirect by way of us', () => {
 
   test.each([
     ['a URL to list', { allow: ['https://storage.test'] }],
-    ['a path to list', { allow: ['storage.test/a'] }],
+    ['a query to list', { allow: ['storage.test/a?b'] }],
+    ['no path of a URL to list', { allow: ['storage.test\\a'] }],
     ['nothing to list', { allow: [''] }],
     ['an origin without scheme', { allow: [], origin: 'storage.test' }],
     ['an origin with a query', { allow: [], origin: 'https://storage.test/?a=1' }],

@@ -7,7 +7,7 @@ export interface RedirectTarget {
   base: string
   /** Scheme, host and port. */
   origin: string
-  /** Path below the base, as sent. */
+  /** Path below the base, as the origin is asked for it. */
   path: string
   /** Without the question mark, as sent: it may hold a right. */
   query: string
@@ -18,7 +18,7 @@ export interface RedirectTarget {
 export interface RedirectOriginsOptions {
   /** URL that a registry's bare storage paths are below. */
   origin?: string | undefined
-  /** `HOST[:PORT]` of origins that a path may name. */
+  /** `HOST[:PORT][/PATH]`: origins that a path may name, and what of them. */
   allow: readonly string[]
 }
 
@@ -31,12 +31,18 @@ const storagePrefix = routes.storedBlob.path.slice(0, -1)
 /** Which origins registries may redirect to by way of us, and what a redirect means. */
 export class RedirectOrigins {
   readonly #configured: URL | undefined
-  readonly #allowed: ReadonlySet<string>
+  /** Paths without a slash at the end, by host and port. */
+  readonly #allowed = new Map<string, string[]>()
 
   /** @throws AppError CONFIG_INVALID */
   constructor({ origin, allow }: RedirectOriginsOptions) {
     this.#configured = origin === undefined ? undefined : configuredUrl(origin)
-    this.#allowed = new Set(allow.flatMap(allowedHosts))
+    const configured = this.#configured === undefined ? [] : [this.#configured]
+    for (const url of [...configured, ...allow.flatMap(allowedUrls)]) {
+      const place = portedHost(url)
+      const paths = this.#allowed.get(place) ?? []
+      this.#allowed.set(place, [...paths, url.pathname.replace(/\/+$/, '')])
+    }
   }
 
   /** Whether `origin` (scheme, host, port) is the configured one, whose address is not guarded. */
@@ -64,7 +70,7 @@ export class RedirectOrigins {
   }
 
   #below(path: string, query: string): RedirectTarget {
-    const blob = storedBlob(path)
+    const blob = path.lastIndexOf(storagePrefix) === 0 ? storedBlob(path) : undefined
     if (blob === undefined) throw new AppError('ROUTE_UNKNOWN', 'this is no path of a stored blob')
     if (this.#configured === undefined) {
       throw new AppError('ORIGIN_REFUSED', 'it is not said where the storage of the registry is', {
@@ -76,21 +82,19 @@ export class RedirectOrigins {
   }
 
   #at(pathname: string, query: string): RedirectTarget {
-    const [, scheme = '', authority = '', path = ''] = named.exec(pathname) ?? []
-    const url = host.test(authority) ? URL.parse(`${scheme}://${authority}`) : null
+    const [, scheme = '', authority = '', rest = ''] = named.exec(pathname) ?? []
+    const url = host.test(authority) ? URL.parse(`${scheme}://${authority}${rest}`) : null
     if (url === null) {
       throw new AppError('ROUTE_UNKNOWN', 'this is no path of the form /origin/https/HOST/PATH')
     }
-    if (!this.isConfigured(url.origin) && !this.#allowed.has(portedHost(url))) {
-      throw new AppError(
-        'ORIGIN_REFUSED',
-        `${url.host} is not an origin that may be redirected to`,
-        {
-          hint: `if it is the storage of a registry, add --redirect.allow ${url.host}`,
-        },
-      )
+    const paths = this.#allowed.get(portedHost(url)) ?? []
+    if (!paths.some((allowed) => url.pathname.startsWith(`${allowed}/`))) {
+      throw new AppError('ORIGIN_REFUSED', `this place of ${url.host} may not be redirected to`, {
+        hint: `if it is the storage of a registry, add --redirect.allow ${url.host}`,
+      })
     }
-    const { origin } = url
+    // What the origin will be asked for decides, not what was written: `..` and fragments are gone.
+    const { origin, pathname: path } = url
     return { base: origin, origin, path, query, blob: storedBlob(path) }
   }
 }
@@ -126,11 +130,13 @@ function httpUrl(text: string): URL {
   }
 }
 
-function allowedHosts(text: string): string[] {
-  const isHost = host.test(text) && URL.canParse(`https://${text}`)
-  const schemes = /:\d+$/.test(text) ? ['https'] : ['https', 'http']
-  if (isHost) return schemes.map((scheme) => portedHost(new URL(`${scheme}://${text}`)))
+function allowedUrls(text: string): URL[] {
+  const [authority = ''] = text.split('/', 1)
+  const schemes = /:\d+$/.test(authority) ? ['https'] : ['https', 'http']
+  if (host.test(authority) && !/[?#\\]/.test(text) && URL.canParse(`https://${text}`)) {
+    return schemes.map((scheme) => new URL(`${scheme}://${text}`))
+  }
   throw new AppError('CONFIG_INVALID', `'${text.slice(0, 100)}' is not a host`, {
-    hint: 'write HOST or HOST:PORT, without a scheme; a host alone means ports 80 and 443',
+    hint: 'write HOST, HOST:PORT or HOST/PATH, without a scheme; a host alone means ports 80 and 443',
   })
 }

@@ -11,7 +11,7 @@ export const redirectSettings = {
   ),
   allow: Type.Array(Type.String(), {
     description: 'origins that a registry may redirect to by /origin/SCHEME/HOST/PATH',
-    placeholder: 'HOST[:PORT]',
+    placeholder: 'HOST[:PORT][/PATH]',
   }),
   filterQuery: Type.Array(Type.String(), {
     description:
