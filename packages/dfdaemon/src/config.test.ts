@@ -41,6 +41,20 @@ describe('the command line', () => {
     })
   })
 
+  it('takes rules of the proxy one by one, commas and all; the environment has one a line', () => {
+    const rules = ['^http://a{1,3}\\.lan/ swarm', ', direct']
+    expect(load(...rules.flatMap((rule) => ['--proxy.rule', rule])).proxy.rule).toEqual(rules)
+    const env = { HOME: '/home/x', DFDAEMON_PROXY__RULE: rules.join('\n') }
+    const { config } = loadConfig(daemonConfig, { argv: [], env, cwd: '/work' })
+    expect(config.proxy.rule).toEqual(rules)
+  })
+
+  it('says which rule of the proxy is wrong, what about it, and how to mend it', () => {
+    expect(() => load('--proxy.rule', 'a swarm', '--proxy.rule', 'x swram')).toThrow(
+      "proxy.rule from --proxy.rule: rule 2 'x swram': there is no action 'swram'; did you mean swarm?",
+    )
+  })
+
   it.each([
     ['--registry', 'a/b=http://x'],
     ['--upstream', 'https://user:secret@host'],
@@ -52,6 +66,12 @@ describe('the command line', () => {
     ['--preheat.parallel', '0'],
     ['--supernode', 'nothing'],
     ['--rights-ttl', '2h'],
+    ['--proxy.rule', '( swarm'],
+    ['--proxy.rule', 'no-action'],
+    ['--proxy.bypass', 'http://x'],
+    ['--proxy.intercept', 'a b'],
+    ['--proxy.intercept', 'registry.lan'],
+    ['--proxy.ca-cert', 'ca.crt'],
     ['--cache.low-water', '99%'],
     ['--upstraem', 'http://x'],
   ])('does not take %s %s', (flag, value) => {

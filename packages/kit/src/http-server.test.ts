@@ -296,3 +296,35 @@ test('upgrades can be handled, and closing ends them and answers without end wit
   await server.close()
   expect(performance.now() - startedAt).toBeLessThan(4000)
 })
+
+test('a diversion takes requests past routes, metrics and the limit on their bodies; the others are routed', async () => {
+  const metrics = createMetrics('supernode')
+  const server = make({
+    metrics,
+    diversion: {
+      divert({ url }, response) {
+        if (url !== 'http://else.where/') return false
+        response.end('diverted')
+        return true
+      },
+      takesUpgrade: () => false,
+    },
+  })
+  const { port } = await listen(server, { host: '127.0.0.1', port: 0 })
+  const ask = async (path: string) =>
+    new Promise<string>((resolve) => {
+      const socket = connect(port, '127.0.0.1')
+      let said = ''
+      socket.setEncoding('utf8').on('data', (part) => {
+        said += part
+      })
+      socket.once('close', () => resolve(said))
+      socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close, upgrade\r\nUpgrade: x\r\n\r\n`,
+      )
+    })
+  expect(await ask('http://else.where/')).toMatch(/^HTTP\/1.1 200 .*diverted$/s)
+  expect(await ask('/healthz')).toMatch(/^HTTP\/1.1 200 .*ok\n$/s)
+  expect(await metrics.text()).not.toMatch(/requests_total.*unknown/)
+  expect(server.server.requestTimeout).toBe(0)
+})
