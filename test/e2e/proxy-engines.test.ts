@@ -13,6 +13,7 @@ import {
   programCommand,
   pushImage,
   runOk,
+  setUpContainers,
   startContainerd,
   startDockerd,
   startDockerRegistry,
@@ -167,6 +168,24 @@ describe('containerd on two hosts, with HTTPS_PROXY', () => {
     }
     await expectFromPeers(images.containerd)
   })
+})
+
+it('skopeo, which trusts what docker trusts, gets them from the swarm too', async () => {
+  const directory = await lab.folder('p')
+  const [, two] = hosts
+  const { skopeo, cleanUp } = await setUpContainers({
+    directory,
+    mirrors: {},
+    ...(two && { within: two.engines }),
+  })
+  lab.defer(cleanUp)
+  const source = ['--src-creds', `${login.user}:${login.password}`]
+  const copied = await skopeo([
+    ...['copy', ...source, `docker://${registryName}/team/docker:1`],
+    `dir:${join(directory, 'copy')}`,
+  ])
+  expect(copied, copied.stderr).toMatchObject({ code: 0 })
+  await expectFromPeers(images.docker)
 })
 
 it('manifests come through as they are, fields too', async () => {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { createSecureContext, createServer as createTlsServer, type TLSSocket } from 'node:tls'
@@ -49,10 +48,11 @@ export class Interceptor {
   }
 
   /**
-   * Takes over a connection whose next bytes are a TLS client's first. `client`: see {@link PinnedClients}.
+   * Takes over a connection whose next bytes are a TLS client's first, until it is closed. `client`: see
+   * {@link PinnedClients}.
    * @throws what making the certificate throws; the connection is not touched then
    */
-  async take(socket: Socket, at: HostAndPort, client: string): Promise<void> {
+  async take(socket: Socket, at: HostAndPort, client: string): Promise<undefined> {
     const { leaves, clients, onRefused } = this.#options
     const { cert, key } = await leaves.leafFor(at.host)
     // One for each connection, so that its events belong to this client; it never listens.
@@ -78,7 +78,8 @@ export class Interceptor {
     // Else a client that just closes the connection would be heard of when the time for the handshake is over.
     socket.allowHalfOpen = false
     tls.emit('connection', socket)
-    await once(socket, 'close')
+    await closed(socket)
+    return undefined
   }
 
   /** No further request on connections that are kept for one. */
@@ -133,4 +134,9 @@ export class Interceptor {
     })
     return server
   }
+}
+
+async function closed(socket: Socket): Promise<void> {
+  if (socket.closed) return
+  await new Promise((resolve) => socket.once('close', resolve))
 }

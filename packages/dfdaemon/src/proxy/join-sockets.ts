@@ -38,7 +38,11 @@ function passBytes(
       resolve()
     })
     from.pipe(to)
-    if (from.destroyed) to.destroy()
+    // It may have gone before anybody listened.
+    if (from.closed) {
+      to.destroy()
+      resolve()
+    }
   })
 }
 

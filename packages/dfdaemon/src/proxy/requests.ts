@@ -128,27 +128,21 @@ export class ProxyRequests {
       refuse(response, 403, 'a rule of this proxy refuses this address')
       return { passage: 'refused', end: 'complete', status: 403, bytes: 0 }
     }
-    let fallback: AppError | undefined
-    if (way !== 'direct' && isPlainGet(request) && meansTarget(plan)) {
-      const exchange = new Exchange(request, response, { silenceMs: this.#options.silenceMs })
-      const pull = filePull(exchange, target)
-      const what = target.path.includes('?') ? undefined : parseRegistryPath(target.path)
-      if (what?.kind === 'blob') {
-        const credential = { kind: 'header', authorization: request.headers.authorization } as const
-        const path = blobPath(what.repository, what.digest)
-        fallback = await this.#fromSwarm({ ...pull, what, path, credential })
-        if (fallback === undefined) return served('blob', pull)
-      } else if (way === 'swarm') {
-        fallback = await serveFromSwarm(pull, { ...services, engine })
-        if (fallback === undefined) return served('file', pull)
-      }
-      if (fallback !== undefined) this.#options.metrics.countFallback()
-    }
+    const source = swarmSource(request, plan)
+    if (source === undefined) return await this.#direct(request, response, plan, undefined)
+    const exchange = new Exchange(request, response, { silenceMs: this.#options.silenceMs })
+    const pull = filePull(exchange, target)
+    const fallback =
+      source.kind === 'blob'
+        ? await this.#serveBlob(blobPull(pull, source))
+        : await serveFromSwarm(pull, { ...services, engine })
+    if (fallback === undefined) return served(source.kind, pull)
+    this.#options.metrics.countFallback()
     return await this.#direct(request, response, plan, fallback)
   }
 
   /** Why the blob did not come from the swarm or its registry, when nothing was sent. */
-  async #fromSwarm(pull: BlobPull): Promise<AppError | undefined> {
+  async #serveBlob(pull: BlobPull): Promise<AppError | undefined> {
     try {
       await serveBlob(pull, this.#options.services)
       return undefined
@@ -205,6 +199,27 @@ export class ProxyRequests {
       'proxied',
     )
   }
+}
+
+/** What the swarm is asked for; undefined when the request is its origin's alone. */
+function swarmSource(
+  request: IncomingMessage,
+  plan: Plan,
+): BlobPull['what'] | { kind: 'file' } | undefined {
+  const { way, target } = plan
+  if (way === 'direct' || !isPlainGet(request) || !meansTarget(plan)) return undefined
+  const what = target.path.includes('?') ? undefined : parseRegistryPath(target.path)
+  if (what?.kind === 'blob') return what
+  return way === 'swarm' ? { kind: 'file' } : undefined
+}
+
+function blobPull(pull: FilePull, what: BlobPull['what']): BlobPull {
+  const { authorization } = pull.exchange.request.headers
+  return Object.assign(pull, {
+    what,
+    path: blobPath(what.repository, what.digest),
+    credential: { kind: 'header', authorization } as const,
+  })
 }
 
 /** Whether the Host that the caller gives is the one that it connects to. */

@@ -27,6 +27,8 @@ describe('a blob of a registry', () => {
     expect([part.status, part.body.equals(content.subarray(100))]).toEqual([206, true])
     expect(mirror.registry.log.matching(/^GET .*blobs/).map(({ status }) => status)).toEqual([401])
     expect(mirror.log()).not.toContain(basic('bob', 'secret'))
+    await expect.poll(() => mirror.log()).toMatch(/"passage":"blob","status":206/)
+    expect(mirror.log()).toMatch(/"passage":"blob","status":200.*"received":{"peers":300000,/)
   })
 
   it('comes from its registry when the engine fails, before or while it is sent', async () => {
