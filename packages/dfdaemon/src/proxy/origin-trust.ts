@@ -16,24 +16,20 @@ export class OriginTrust {
 
   constructor(outgoing: Outgoing) {
     this.#outgoing = outgoing
+    // Any later handshake is news too: the origin may have got another certificate.
+    outgoing.watchHandshakes((at, trusted) => this.#remember(at, trusted))
   }
 
-  /** Asks the origin when it was not asked a short time ago. @throws AppError ORIGIN_UNREACHABLE, ORIGIN_STALLED */
+  /**
+   * Asks the origin when nothing was heard of it a short time ago; `isNews`: it was asked.
+   * @throws AppError ORIGIN_UNREACHABLE, ORIGIN_STALLED
+   */
   async check(at: HostAndPort): Promise<{ trusted: boolean; isNews: boolean }> {
-    const key = `${at.host}:${at.port}`
-    const known = this.#verdicts.get(key)
+    const known = this.#verdicts.get(keyOf(at))
     if (known !== undefined && known.expiryMs > performance.now()) {
       return { trusted: known.trusted, isNews: false }
     }
-    const trusted = await this.#ask(at)
-    this.#verdicts.delete(key) // to be the youngest
-    this.#verdicts.set(key, {
-      trusted,
-      expiryMs: performance.now() + (trusted ? TRUSTED_MS : UNTRUSTED_MS),
-    })
-    const [oldest] = this.#verdicts.keys()
-    if (this.#verdicts.size > MAX_ENTRIES && oldest !== undefined) this.#verdicts.delete(oldest)
-    return { trusted, isNews: true }
+    return { trusted: await this.#ask(at), isNews: true }
   }
 
   async #ask(at: HostAndPort): Promise<boolean> {
@@ -47,4 +43,16 @@ export class OriginTrust {
       throw error
     }
   }
+
+  #remember(at: HostAndPort, trusted: boolean): void {
+    const expiryMs = performance.now() + (trusted ? TRUSTED_MS : UNTRUSTED_MS)
+    this.#verdicts.delete(keyOf(at)) // to be the youngest
+    this.#verdicts.set(keyOf(at), { trusted, expiryMs })
+    const [oldest] = this.#verdicts.keys()
+    if (this.#verdicts.size > MAX_ENTRIES && oldest !== undefined) this.#verdicts.delete(oldest)
+  }
+}
+
+function keyOf({ host, port }: HostAndPort): string {
+  return `${host}:${port}`
 }

@@ -4,7 +4,7 @@ import { isIP, connect as netConnect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, connect as tlsConnect } from 'node:tls'
 import { originErrorOf, trustedContext } from '@df/kit'
-import { AppError } from '@df/proto'
+import { AppError, isAppError } from '@df/proto'
 import type { HostAndPort } from './host-pattern.ts'
 
 export interface OutgoingOptions {
@@ -28,6 +28,7 @@ export class Outgoing {
   readonly #connectTimeoutMs: number
   readonly #agents: Record<'http' | 'https', Agent>
   #context: SecureContext | undefined
+  #onHandshake: (at: HostAndPort, trusted: boolean) => void = () => {}
 
   constructor({ ca, connectTimeoutMs = 10_000 }: OutgoingOptions = {}) {
     this.#ca = ca
@@ -37,6 +38,11 @@ export class Outgoing {
       http: new ConnectorAgent((at) => this.connect(at), kept),
       https: new ConnectorAgent((at) => this.connectTls(at), kept),
     }
+  }
+
+  /** Has each handshake with an origin told: whether its certificate is trusted. */
+  watchHandshakes(listener: (at: HostAndPort, trusted: boolean) => void): void {
+    this.#onHandshake = listener
   }
 
   /** Connections kept between requests. */
@@ -67,7 +73,14 @@ export class Outgoing {
       secureContext: this.#context,
       ALPNProtocols: ['http/1.1'],
     })
-    return await this.#inTime(secure, 'secureConnect', at)
+    try {
+      await this.#inTime(secure, 'secureConnect', at)
+      this.#onHandshake(at, true)
+      return secure
+    } catch (error) {
+      if (isAppError(error, 'ORIGIN_TLS')) this.#onHandshake(at, false)
+      throw error
+    }
   }
 
   destroy(): void {

@@ -175,6 +175,33 @@ describe('TLS of a listed host', () => {
     expect(mirror.log()).toMatch(/"hint":"name the authority of its certificate with --origin-ca"/)
   })
 
+  it('is left alone from the next connection on when the origin has a certificate that this host does not trust any more', async () => {
+    const { mirror, at, registry } = await opening()
+    const before = await through(mirror, at, own.cert)
+    expect((await get(before, at, '/v2/')).status).toBe(200)
+    before.destroy()
+    await registry.stop()
+    const stranger = await authority()
+    const { port } = registry
+    const changed = await startRegistry({ port, tls: await stranger.issue('localhost') })
+    onTestFinished(() => changed.stop())
+    const failing = await through(mirror, at, own.cert)
+    expect((await get(failing, at, '/v2/')).status).toBe(502)
+    const secure = await through(mirror, at, stranger.certificate)
+    expect((await get(secure, at, '/v2/')).status).toBe(200)
+    secure.destroy()
+  })
+
+  it('ends at once for connections without a request when the proxy ends', async () => {
+    const { mirror, at } = await opening()
+    const secure = await through(mirror, at, own.cert)
+    const closed = once(secure, 'close')
+    await expect.poll(() => mirror.metrics()).toContain('dfdaemon_proxy_opened_connections 1')
+    mirror.proxy.drain()
+    await closed
+    await expect.poll(() => mirror.metrics()).toContain('dfdaemon_proxy_opened_connections 0')
+  })
+
   it('is left alone when it is passed by, and when it is none', async () => {
     const bypassed = await opening({ bypass: new NoProxy(['localhost']) })
     const secure = await through(bypassed.mirror, bypassed.at, registryCa.certificate)

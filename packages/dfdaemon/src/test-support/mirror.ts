@@ -12,6 +12,7 @@ import { Upstreams } from '../mirror/upstreams.ts'
 import { HostPatterns } from '../proxy/host-pattern.ts'
 import { NoProxy } from '../proxy/no-proxy.ts'
 import { Outgoing } from '../proxy/outgoing.ts'
+import type { Proxy } from '../proxy/proxy.ts'
 import { ProxyRules } from '../proxy/rules.ts'
 import type { ProxySettings } from '../proxy/settings.ts'
 import { ask, type ClientAnswer, type ClientRequest } from './client.ts'
@@ -38,6 +39,7 @@ export interface MirrorOptions {
 export interface TestMirror {
   url: string
   server: FastifyInstance
+  proxy: Proxy
   engine: FakeEngine
   registry: TestRegistry
   rights: Rights
@@ -110,6 +112,7 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
   return {
     url,
     server,
+    proxy,
     engine,
     registry,
     rights,
