@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLogger, loadConfig, startAll, stopAll } from '@df/kit'
-import { bytesSource, startRegistry, type TestRegistry } from '@df/testkit'
+import { bytesSource, makeCa, startRegistry, type TestRegistry } from '@df/testkit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { composeDaemon } from './compose.ts'
 import { daemonConfig } from './config.ts'
@@ -142,4 +142,36 @@ describe('a dfdaemon without SuperNode', () => {
     const open = await startDaemon(registry, folder(), '--listen', '0.0.0.0:0')
     expect(open.log()).toContain('reachable from other hosts')
   })
+})
+
+describe('files that the configuration names', () => {
+  it.each([
+    [['--origin-ca', '/none'], '--origin-ca: /none cannot be read (ENOENT)'],
+    [['--origin-ca', '/etc/hostname'], '--origin-ca: /etc/hostname holds no certificate'],
+    [['--supernode-ca', '/none'], '--supernode-ca: /none cannot be read (ENOENT)'],
+    [
+      ['--proxy.ca-cert', '/none', '--proxy.ca-key', '/etc/hostname'],
+      '--proxy.ca-cert: /none cannot be read (ENOENT)',
+    ],
+    [
+      ['--proxy.ca-cert', '/etc/hostname', '--proxy.ca-key', '/etc/hostname'],
+      'the authority of the proxy cannot be used: the certificate is not PEM',
+    ],
+  ])('%j are refused in words', async (argv, words) => {
+    const registry = await registryWithBlob()
+    const failure = { code: 'CONFIG_INVALID', message: words, hint: expect.any(String) }
+    await expect(startDaemon(registry, folder(), ...argv)).rejects.toMatchObject(failure)
+  })
+})
+
+it('the proxy reads a registry with a private authority, the swarm’s way, by --origin-ca', async () => {
+  const ca = await makeCa(folder())
+  const registry = await registryWithBlob({ tls: await ca.issue('127.0.0.1') })
+  const more = ['--origin-ca', ca.certificatePath]
+  const { url, log } = await startDaemon(registry, folder(), ...more)
+  const answer = await ask(url, registry.url + path)
+  expect([answer.status, answer.body.equals(content)]).toEqual([200, true])
+  await expect
+    .poll(log)
+    .toMatch(/"passage":"blob","status":200.*"received":\{"peers":0,"seed":0,"origin":3000000/)
 })
