@@ -1,10 +1,4 @@
-import {
-  type Enclosure,
-  type FaultServer,
-  hostsOverlay,
-  makeCa,
-  startFaultyProxy,
-} from '@df/testkit'
+import { type Enclosure, etcOverlay, type FaultServer, makeCa, startFaultyProxy } from '@df/testkit'
 import type { Lab } from './lab.ts'
 
 export interface DockerHub {
@@ -30,10 +24,10 @@ export async function startDockerHub(lab: Lab, registryUrl: string): Promise<Doc
       tls: await ca.issue(...names),
     }),
   )
-  const within = await hostsOverlay({
+  const within = await etcOverlay({
     directory,
     names: Object.fromEntries(names.map((name) => [name, host])),
-    caBundlePath: ca.bundlePath,
+    env: { SSL_CERT_FILE: ca.bundlePath },
   })
   return { server, within }
 }

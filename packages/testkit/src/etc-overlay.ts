@@ -17,15 +17,16 @@ export interface EtcOverlayOptions {
  */
 export async function etcOverlay(options: EtcOverlayOptions): Promise<Enclosure> {
   const { directory, names = {}, files = {}, env = {} } = options
-  const [upper, work] = [join(directory, 'etc'), join(directory, 'etc-work')]
-  await mkdir(work, { recursive: true })
   const lines = Object.entries(names).map(([name, address]) => `${address} ${name}\n`)
   const hosts = (await readFile('/etc/hosts', 'utf8')) + lines.join('')
   for (const [path, text] of Object.entries({ hosts, ...files })) {
-    await mkdir(join(upper, dirname(path)), { recursive: true })
-    await writeFile(join(upper, path), text)
+    const target = join(directory, 'etc', path)
+    await mkdir(dirname(target), { recursive: true })
+    await writeFile(target, text)
   }
-  const layers = `lowerdir=/etc,upperdir=${upper},workdir=${work}`
-  const script = 'mount -t overlay overlay -o "$0" /etc && exec "$@"'
-  return { command: ['unshare', '--mount', 'sh', '-c', script, layers], env }
+  return { command: ['unshare', '--mount', 'sh', '-c', script, directory], env }
 }
+
+/** Each program has a layer of its own to write to: two mounts may not share one. */
+const script = `own=$(mktemp -d "$0/etc-of-XXXXXX") && mkdir "$own/upper" "$own/work" &&
+mount -t overlay overlay -o "lowerdir=$0/etc:/etc,upperdir=$own/upper,workdir=$own/work" /etc && exec "$@"`

@@ -22,7 +22,6 @@ export type { FaultServer, FaultServerOptions } from './fault-server.ts'
 export { type FaultRule, FaultRules } from './faults.ts'
 export { type FaultyProxyOptions, startFaultyProxy } from './faulty-proxy.ts'
 export { type FileOrigin, type FileOriginOptions, startFileOrigin } from './file-origin.ts'
-export { type HostsOverlayOptions, hostsOverlay } from './hosts-overlay.ts'
 export {
   type ArtifactOptions,
   type Image,
