@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   docker.io containerd runc podman skopeo docker-registry  # the engines and the registry
-  docker-compose                                           # docker-compose.yml
+  docker-compose systemd                                   # docker-compose.yml, deploy/systemd
   containernetworking-plugins iptables                     # networks of containers
   iproute2 util-linux                                      # hosts as network namespaces
   busybox-static                                           # the content of the images
@@ -14,6 +14,9 @@ packages=(
   apache2-utils openssl                                    # passwords, certificates
   ca-certificates curl iperf3 procps
 )
+
+# Any kubectl renders deploy/kubernetes.
+command -v kubectl > /dev/null || packages+=(kubernetes-client)
 
 missing=()
 for package in "${packages[@]}"; do
