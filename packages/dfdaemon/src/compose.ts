@@ -86,6 +86,7 @@ export async function composeDaemon(
   })
   const { server, proxy } = createDaemonServer({
     engine,
+    about: () => ({ version, peerPort: engine.peerPort }),
     registry: createRegistryClient({ dispatcher: guarded, unguarded }),
     proxy: await readProxySettings(config.proxy, originCa),
     upstreams,

@@ -53,6 +53,8 @@ describe('what is looked at', () => {
       200,
       {
         ready: true,
+        version: '1.2.3',
+        peerPort: 65_002,
         supernodes: [{ supernode: 'http://supernode.test:8002', connected: false }],
       },
     ])

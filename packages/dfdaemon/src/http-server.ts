@@ -23,6 +23,8 @@ import { registerTaskRoutes } from './tasks/routes.ts'
 
 export interface DaemonServerOptions {
   engine: Engine
+  /** What /readyz says of this process. */
+  about(): { version: string; peerPort: number }
   registry: RegistryClient
   upstreams: Upstreams
   redirects: RedirectOrigins
@@ -71,7 +73,7 @@ export function createDaemonServer(options: DaemonServerOptions): DaemonServer {
     diversion: proxy,
     name: 'mirror',
     isReady: () => true,
-    readyDetail: () => ({ supernodes: engine.sessions() }),
+    readyDetail: () => ({ ...options.about(), supernodes: engine.sessions() }),
     access: operatorToken === undefined ? {} : { operatorToken },
   })
   attachProxy(proxy, server.server)

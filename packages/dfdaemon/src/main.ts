@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { runProgram } from '@df/kit'
 import { composeDaemon } from './compose.ts'
 import { daemonConfig } from './config.ts'
+import { doctorCommand } from './doctor/command.ts'
 import { genCaCommand } from './proxy/gen-ca.ts'
 import { setupCommand } from './setup/setup-command.ts'
 import { undoCommand } from './setup/undo-command.ts'
@@ -16,7 +17,7 @@ process.exitCode = await runProgram({
   program: 'dfdaemon',
   version,
   definition: daemonConfig,
-  commands: [setupCommand(sendSignal), undoCommand(sendSignal), genCaCommand],
+  commands: [doctorCommand, setupCommand(sendSignal), undoCommand(sendSignal), genCaCommand],
   argv: process.argv.slice(2),
   env: process.env,
   compose: (config, { logger }) => composeDaemon(config, { logger, version }),

@@ -5,7 +5,7 @@ import { parseCommandLine } from './commands/command-line.ts'
 
 const meanings: Readonly<Record<number, string>> = {
   0: 'done',
-  1: 'anything unforeseen',
+  1: 'anything unforeseen; `dfdaemon doctor`: something is wrong with this host',
   2: 'the command line, the configuration or a request is wrong',
   3: 'not found at the origin, or not stored here',
   4: 'no right: the origin refused the caller, or wants credentials',

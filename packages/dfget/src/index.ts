@@ -8,3 +8,8 @@ export type {
 } from './engine/engine.ts'
 export { createEngine, type EngineOptions } from './engine/local-engine.ts'
 export type { Order, OrderAnswer, OrderTaker } from './session/order-taker.ts'
+export {
+  probeSession,
+  type SessionProbe,
+  type SessionProbeOptions,
+} from './session/probe-session.ts'

@@ -11,6 +11,8 @@ export interface TestCa {
   bundlePath: string
   /** A certificate for a server of these names and addresses. */
   issue(...names: readonly [string, ...string[]]): Promise<IssuedCertificate>
+  /** One that ended yesterday. */
+  issueExpired(...names: readonly [string, ...string[]]): Promise<IssuedCertificate>
 }
 
 export interface IssuedCertificate {
@@ -44,7 +46,10 @@ export async function makeCa(directory: string): Promise<TestCa> {
   await writeFile(bundlePath, system + certificate)
 
   let issued = 0
-  async function issue(...names: readonly [string, ...string[]]): Promise<IssuedCertificate> {
+  async function issueFor(
+    days: number,
+    names: readonly [string, ...string[]],
+  ): Promise<IssuedCertificate> {
     const stem = at(`server-${issued++}`)
     const [key, request, cert, extensions] = [
       `${stem}.key`,
@@ -57,7 +62,7 @@ export async function makeCa(directory: string): Promise<TestCa> {
     const name = ['-subj', `/CN=${names[0]}`, '-keyout', key, '-out', request]
     await runOk(['openssl', 'req', ...keyOptions, ...name])
     const issuer = ['-CA', certificatePath, '-CAkey', keyPath, '-CAcreateserial']
-    const terms = ['-days', '30', '-extfile', extensions]
+    const terms = ['-days', String(days), '-extfile', extensions]
     await runOk(['openssl', 'x509', '-req', '-in', request, '-out', cert, ...issuer, ...terms])
     return {
       key: await readFile(key, 'utf8'),
@@ -66,5 +71,11 @@ export async function makeCa(directory: string): Promise<TestCa> {
       certPath: cert,
     }
   }
-  return { certificate, certificatePath, bundlePath, issue }
+  return {
+    certificate,
+    certificatePath,
+    bundlePath,
+    issue: (...names) => issueFor(30, names),
+    issueExpired: (...names) => issueFor(-1, names),
+  }
 }

@@ -76,6 +76,7 @@ export async function startMirror(options: MirrorOptions = {}): Promise<TestMirr
   const stream = { write: (line: string) => void (lines += line) }
   const { server, proxy } = createDaemonServer({
     engine,
+    about: () => ({ version: '1.2.3', peerPort: 65_002 }),
     registry: createRegistryClient({
       dispatcher: guarded,
       unguarded,

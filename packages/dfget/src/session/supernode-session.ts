@@ -10,10 +10,10 @@ import {
   MAX_FRAME_BYTES,
   type MessageOf,
   PROTOCOL_VERSION,
-  routes,
   type SupernodeMessage,
 } from '@df/proto'
 import WebSocket from 'ws'
+import { sessionUrl } from './session-url.ts'
 
 /** A SuperNode that sends nothing, not even a ping, for this long counts as gone. */
 const SILENCE_MS = 1500
@@ -77,8 +77,7 @@ export class SupernodeSession {
 
   connect(): void {
     if (this.#closed) return
-    const url = new URL(routes.session.path, this.#options.url)
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+    const url = sessionUrl(this.#options.url)
     const socket = new WebSocket(url, {
       handshakeTimeout: CONNECT_TIMEOUT_MS,
       maxPayload: MAX_FRAME_BYTES,
