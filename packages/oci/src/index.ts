@@ -2,7 +2,13 @@ export { AnonymousTokens, type AnonymousTokensOptions } from './anonymous-token.
 export { Keychain, type KeychainOptions } from './auth/keychain.ts'
 export type { StoredLogin } from './auth/stored-login.ts'
 export { type Challenge, parseChallenges } from './challenge.ts'
-export { type ManifestDigests, manifestDigests } from './manifest.ts'
+export {
+  type IndexChild,
+  indexChildren,
+  MAX_MANIFEST_BYTES,
+  type ManifestDigests,
+  manifestDigests,
+} from './manifest.ts'
 export { mediaTypes } from './media-types.ts'
 export { redactUrl } from './redact.ts'
 export { type RedirectOptions, redirectHandler } from './redirect/answer.ts'
@@ -14,7 +20,13 @@ export {
   type ImageReference,
   parseReference,
 } from './reference.ts'
+export {
+  type LoginCredentials,
+  RegistryLogin,
+  type RegistryLoginOptions,
+} from './registry-login.ts'
 export { parseRegistryPath, type RegistryPath } from './registry-path.ts'
+export { configuredRegistryUrl, defaultRegistryUrl } from './registry-url.ts'
 export { createBlobServices } from './serving/blob-services.ts'
 export { serveBlob } from './serving/blobs.ts'
 export type {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { manifestDigests } from './manifest.ts'
+import { describe, expect, test } from 'vitest'
+import { indexChildren, manifestDigests } from './manifest.ts'
 
 const none = { blobs: [], manifests: [] }
 const digest = (n: number) => `sha256:${n.toString(16).padStart(64, '0')}`
@@ -61,4 +61,38 @@ test('any bytes and any JSON name only digests', () => {
       expect(blobs.length).toBeLessThanOrEqual(body.byteLength)
     }),
   )
+})
+
+describe('the children of an index', () => {
+  const indexOf = (manifests: unknown, more = {}) => bytes({ manifests, ...more })
+
+  test('are named in order, with their platforms, attestations apart', () => {
+    const children = indexChildren(
+      indexOf([
+        { digest: digest(1), platform: { os: 'linux', architecture: 'amd64' } },
+        { digest: digest(2), platform: { os: 'linux', architecture: 'arm', variant: 'v7' } },
+        { digest: digest(3), platform: { os: 'unknown', architecture: 'unknown' } },
+        {
+          digest: digest(4),
+          annotations: { 'vnd.docker.reference.type': 'attestation-manifest' },
+        },
+        { digest: digest(5) },
+        { digest: 'no digest' },
+        null,
+      ]),
+    )
+    expect(children).toEqual([
+      { digest: digest(1), platform: 'linux/amd64', isAttestation: false },
+      { digest: digest(2), platform: 'linux/arm/v7', isAttestation: false },
+      { digest: digest(3), platform: undefined, isAttestation: true },
+      { digest: digest(4), platform: undefined, isAttestation: true },
+      { digest: digest(5), platform: undefined, isAttestation: false },
+    ])
+  })
+
+  test('are those of an index only', () => {
+    expect(indexChildren(indexOf(undefined))).toBeUndefined()
+    expect(indexChildren(indexOf([], { layers: [] }))).toBeUndefined()
+    expect(indexChildren(new TextEncoder().encode('[]'))).toBeUndefined()
+  })
 })

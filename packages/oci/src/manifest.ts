@@ -8,7 +8,7 @@ export interface ManifestDigests {
 }
 
 /** Registries refuse larger manifests (OCI distribution spec, "Pushing manifests": at least 4 MiB). */
-const maxBytes = 4 * 1024 * 1024
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 /**
  * The digests that a manifest or an index names, OCI or docker schema 2. Only the top level is looked at, so that
@@ -18,7 +18,7 @@ const maxBytes = 4 * 1024 * 1024
  * `layers` and `manifests` (an ambiguity that was used for attacks, CVE-2021-41190).
  */
 export function manifestDigests(body: Uint8Array): ManifestDigests {
-  const manifest = body.byteLength > maxBytes ? undefined : parseObject(body)
+  const manifest = parseObject(body)
   const { config, layers, blobs, manifests, subject } = manifest ?? {}
   if (manifests !== undefined && (layers ?? config) !== undefined)
     return { blobs: [], manifests: [] }
@@ -28,7 +28,39 @@ export function manifestDigests(body: Uint8Array): ManifestDigests {
   }
 }
 
+/** One manifest of an index. */
+export interface IndexChild {
+  digest: Digest
+  /** `OS/ARCHITECTURE[/VARIANT]`, when the index says it. */
+  platform: string | undefined
+  /** Something about the images of the index, such as BuildKit's provenance, and none itself. */
+  isAttestation: boolean
+}
+
+/** The manifests that an index names, in its order; undefined for what is no index (or is ambiguous, see above). */
+export function indexChildren(body: Uint8Array): readonly IndexChild[] | undefined {
+  const { manifests, layers, config } = parseObject(body) ?? {}
+  if (!Array.isArray(manifests) || (layers ?? config) !== undefined) return undefined
+  return manifests.flatMap((descriptor): IndexChild[] => {
+    const { digest, platform, annotations } = asRecord(descriptor) ?? {}
+    if (typeof digest !== 'string' || !isDigest(digest)) return []
+    const kind = asRecord(annotations)?.['vnd.docker.reference.type']
+    const text = platformText(platform)
+    const isAttestation = kind === 'attestation-manifest' || text === 'unknown/unknown'
+    return [{ digest, platform: isAttestation ? undefined : text, isAttestation }]
+  })
+}
+
+function platformText(platform: unknown): string | undefined {
+  const { os, architecture, variant } = asRecord(platform) ?? {}
+  const words = [os, architecture, variant].filter(
+    (word) => typeof word === 'string' && word !== '',
+  )
+  return words.length < 2 ? undefined : words.join('/')
+}
+
 function parseObject(body: Uint8Array): Record<string, unknown> | undefined {
+  if (body.byteLength > MAX_MANIFEST_BYTES) return undefined
   try {
     return asRecord(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)))
   } catch {

@@ -1,5 +1,5 @@
-import type { Upstream } from '@df/oci'
-import { AppError, parseHttpUrl } from '@df/proto'
+import { configuredRegistryUrl, defaultRegistryUrl, type Upstream } from '@df/oci'
+import { AppError } from '@df/proto'
 
 export interface UpstreamsOptions {
   /** Registry of requests that name none. */
@@ -7,12 +7,6 @@ export interface UpstreamsOptions {
   /** What `?ns=HOST` means, by host. */
   registries: Readonly<Record<string, string>>
 }
-
-/** The `docker.io` of references is served elsewhere (distribution/reference, "registry-1"). */
-const dockerHub = new Map([
-  ['docker.io', 'https://registry-1.docker.io'],
-  ['index.docker.io', 'https://registry-1.docker.io'],
-])
 
 // Domain and port of a reference (distribution reference grammar), or an IPv6 address in brackets.
 const label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?'
@@ -27,7 +21,7 @@ export class Upstreams {
 
   /** @throws AppError CONFIG_INVALID for a URL that is not http(s) or carries user info, a query or a fragment */
   constructor(options: UpstreamsOptions) {
-    this.#default = configuredUpstream(options.upstream)
+    this.#default = upstreamAt(configuredRegistryUrl(options.upstream))
     for (const [host, url] of Object.entries(options.registries)) {
       const name = registryHost(host)
       if (name === undefined) {
@@ -35,7 +29,7 @@ export class Upstreams {
           hint: 'write --registry HOST[:PORT]=URL',
         })
       }
-      this.#byHost.set(name, configuredUpstream(url))
+      this.#byHost.set(name, upstreamAt(configuredRegistryUrl(url)))
     }
   }
 
@@ -49,7 +43,7 @@ export class Upstreams {
     if (host === undefined) {
       throw new AppError('REQUEST_INVALID', "the 'ns' parameter is not a registry host")
     }
-    return this.#byHost.get(host) ?? upstreamAt(new URL(dockerHub.get(host) ?? `https://${host}`))
+    return this.#byHost.get(host) ?? upstreamAt(defaultRegistryUrl(host))
   }
 
   /** Whether `origin` (scheme, host, port) belongs to a configured registry, whose address is not guarded. */
@@ -67,31 +61,6 @@ function registryHost(text: string): string | undefined {
   return host.length <= 255 && hostPattern.test(host) && URL.canParse(`https://${host}`)
     ? host
     : undefined
-}
-
-function configuredUpstream(text: string): Upstream {
-  const url = configuredUrl(text)
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new AppError(
-      'CONFIG_INVALID',
-      `the registry URL of ${url.host} has more than a host and a path`,
-      {
-        hint: 'credentials come from the callers; write it as https://host[:port][/path]',
-      },
-    )
-  }
-  return upstreamAt(url)
-}
-
-function configuredUrl(text: string): URL {
-  try {
-    return parseHttpUrl(text)
-  } catch (cause) {
-    throw new AppError('CONFIG_INVALID', 'a registry URL is not an http or https URL', {
-      hint: 'write it in full, as https://host',
-      cause,
-    })
-  }
 }
 
 function upstreamAt(url: URL): Upstream {
