@@ -55,6 +55,26 @@ export const routes = {
     'operator',
     'forget the task and its content',
   ),
+  preheat: route(
+    'POST',
+    '/api/v1/preheats',
+    'operator',
+    'bring images and files to the SuperNode and to hosts before anybody pulls them',
+  ),
+  preheats: route('GET', '/api/v1/preheats', 'operator', 'preheats, the newest first'),
+  preheatJob: route('GET', '/api/v1/preheats/:preheatId', 'operator', 'one preheat and its items'),
+  deletePreheat: route(
+    'DELETE',
+    '/api/v1/preheats/:preheatId',
+    'operator',
+    'cancel the preheat, and forget it',
+  ),
+  registryEvents: route(
+    'POST',
+    '/api/v1/registry-events',
+    'operator',
+    'notifications of a registry: what is pushed is preheated',
+  ),
   hosts: route('GET', '/api/v1/hosts', 'operator', 'hosts with a session'),
   download: route(
     'POST',

@@ -26,6 +26,8 @@ import { EventLogFile } from './event-log-file.ts'
 import { createApp } from './http/app.ts'
 import { loadIdentity } from './identity.ts'
 import { createSupernodeMetrics } from './metrics.ts'
+import { createPreheats, hostPieces } from './preheat/create-preheats.ts'
+import { Orders } from './preheat/orders.ts'
 import { createRedirectFront } from './redirect/front.ts'
 import { createEventLog } from './scheduling/event-log.ts'
 import { createSchedulerState } from './scheduling/scheduler-state.ts'
@@ -41,6 +43,9 @@ const TICKET_LIFE_MS = 10 * 60 * 1000
 const ORIGIN_CONNECT_MS = 3000
 /** Without a quota, a content of unknown length may still not grow for ever. */
 const MAX_SPOOL_BYTES = 1024 ** 4
+
+/** Which hosts get what is pushed, by the setting. */
+const pushTargets = { off: undefined, seed: {}, hosts: { hosts: { share: 1 } } } as const
 
 /** A SuperNode put together; `server` for tests that look at its routes. */
 export interface Supernode extends Composition<SupernodeConfig> {
@@ -101,8 +106,13 @@ export async function composeSupernode(
           log: createEventLog({ ...schedulerOptions, write: (line) => recording.write(line) }),
         }),
   })
-  const swarms = new Swarms({
+  const orders = new Orders({
+    link: (host) => swarms.link(host),
+    pieces: (host, task) => hostPieces(swarms, host, task),
+  })
+  const swarms: Swarms = new Swarms({
     supernode: identity.id,
+    orders,
     schedule: (event) => loop.apply(event),
     startSeed: (task, taskIdentity, start) =>
       new SeedTask({ task, identity: taskIdentity, setup, generations, origin, ...start }),
@@ -155,6 +165,17 @@ export async function composeSupernode(
     logger,
   })
 
+  const { registry: registries } = config
+  const preheats = createPreheats({
+    dataDir: config.dataDir,
+    registries,
+    swarms,
+    orders,
+    origin,
+    metrics,
+    logger,
+  })
+
   let bound: BoundAddress | undefined
   const server = createApp({
     http: {
@@ -166,6 +187,7 @@ export async function composeSupernode(
       ...(tls === undefined ? {} : { tls }),
     },
     api: { swarms, store, scheduler, version },
+    preheat: { preheats, registries, onPush: pushTargets[config.preheat.onPush] },
     pieces,
     redirected: redirects.answer,
   })
@@ -193,6 +215,7 @@ export async function composeSupernode(
       ...(recording === undefined ? [] : [recording]),
       { start: async () => {}, stop: async () => loop.stop() },
       { start: async () => swarms.start(), stop: () => swarms.stop() },
+      preheats,
       edge,
     ],
     ready: () => bound?.url ?? '',
@@ -204,8 +227,9 @@ export async function composeSupernode(
 }
 
 /** What the operator names as an origin is no internal address that others led us to. */
-function configuredHosts({ redirect: { origin } }: SupernodeConfig): string[] {
-  return origin === undefined ? [] : [new URL(origin).hostname]
+function configuredHosts({ redirect: { origin }, registry }: SupernodeConfig): string[] {
+  const urls = [...(origin === undefined ? [] : [origin]), ...Object.values(registry)]
+  return urls.map((url) => new URL(url).hostname)
 }
 
 async function readTls({ tlsCert, tlsKey }: SupernodeConfig) {

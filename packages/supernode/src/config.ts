@@ -1,5 +1,5 @@
 import { defaultDataDir, defineConfig, type Fault, faultsOf } from '@df/kit'
-import { RedirectOrigins, redirectSettings } from '@df/oci'
+import { configuredRegistryUrl, RedirectOrigins, redirectSettings } from '@df/oci'
 import { type Static, Type } from 'typebox'
 
 const schema = Type.Object({
@@ -90,6 +90,19 @@ const schema = Type.Object({
       unit: 'bytes',
     }),
   }),
+  registry: Type.Record(Type.String(), Type.String(), {
+    description:
+      'where the registry that image references call HOST is; others are at https://HOST',
+    unit: 'url',
+    placeholder: 'HOST=URL',
+  }),
+  preheat: Type.Object({
+    onPush: Type.Union([Type.Literal('off'), Type.Literal('seed'), Type.Literal('hosts')], {
+      description:
+        'where to bring what is pushed to a registry of --registry that sends notifications: nowhere, to the SuperNode, or to all hosts too',
+      default: 'off',
+    }),
+  }),
   scheduler: Type.Object({
     seedSlots: Type.Integer({
       minimum: 1,
@@ -115,6 +128,7 @@ export const supernodeConfig = defineConfig({
   defaults: (env) => ({ dataDir: defaultDataDir('supernode', env) }),
   check: (config) => [
     ...tlsFaults(config),
+    ...faultsOf('registry', () => Object.values(config.registry).forEach(configuredRegistryUrl)),
     ...faultsOf('redirect', () => new RedirectOrigins(config.redirect)),
   ],
   examples: [

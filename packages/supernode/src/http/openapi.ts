@@ -2,6 +2,10 @@ import {
   HostListSchema,
   PeerListSchema,
   PieceMapSchema,
+  PreheatJobSchema,
+  PreheatListSchema,
+  PreheatParamsSchema,
+  PreheatRequestSchema,
   ProblemSchema,
   type RouteName,
   routes,
@@ -10,6 +14,7 @@ import {
   TaskParamsSchema,
 } from '@df/proto'
 import type { TSchema } from 'typebox'
+import { EVENTS_TYPE, EventEnvelopeSchema } from '../preheat/push-events.ts'
 
 /** What each route of the API answers; routes and schemas are those the server itself uses. */
 const answers = {
@@ -18,8 +23,22 @@ const answers = {
   taskPeers: PeerListSchema,
   taskPieces: PieceMapSchema,
   deleteTask: undefined,
+  preheat: PreheatJobSchema,
+  preheats: PreheatListSchema,
+  preheatJob: PreheatJobSchema,
+  deletePreheat: undefined,
+  registryEvents: undefined,
   hosts: HostListSchema,
 } as const satisfies Partial<Record<RouteName, TSchema | undefined>>
+
+/** What routes take. */
+const bodies: Partial<Record<string, Record<string, { schema: TSchema }>>> = {
+  preheat: { 'application/json': { schema: PreheatRequestSchema } },
+  registryEvents: { [EVENTS_TYPE]: { schema: EventEnvelopeSchema } },
+}
+
+/** Routes that answer before what they ask for is done. */
+const accepting = new Set(['preheat', 'registryEvents'])
 
 /** The REST API as an OpenAPI 3.1 document. */
 export function openApiDocument(version: string): Record<string, unknown> {
@@ -32,11 +51,17 @@ export function openApiDocument(version: string): Record<string, unknown> {
     operations[method.toLowerCase()] = {
       operationId: name,
       summary,
-      ...(template === path ? {} : { parameters: pathParameters() }),
+      ...(template === path ? {} : { parameters: pathParameters(path) }),
+      ...(bodies[name] === undefined
+        ? {}
+        : { requestBody: { required: true, content: bodies[name] } }),
       responses: {
+        ...(accepting.has(name) ? { 202: answer('accepted', schema) } : {}),
         ...(schema === undefined
-          ? { 204: { description: 'done' } }
-          : { 200: { description: summary, content: { 'application/json': { schema } } } }),
+          ? accepting.has(name)
+            ? {}
+            : { 204: answer('done', undefined) }
+          : { 200: answer(summary, schema) }),
         default: { $ref: '#/components/responses/Problem' },
       },
     }
@@ -69,8 +94,16 @@ export function openApiDocument(version: string): Record<string, unknown> {
   }
 }
 
-function pathParameters(): Record<string, unknown>[] {
-  return Object.entries(TaskParamsSchema.properties).map(([name, schema]) => ({
+function answer(description: string, schema: TSchema | undefined): Record<string, unknown> {
+  return {
+    description,
+    ...(schema === undefined ? {} : { content: { 'application/json': { schema } } }),
+  }
+}
+
+function pathParameters(path: string): Record<string, unknown>[] {
+  const { properties } = path.includes(':preheatId') ? PreheatParamsSchema : TaskParamsSchema
+  return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: 'path',
     required: true,

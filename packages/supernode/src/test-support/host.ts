@@ -8,6 +8,7 @@ import {
   type HostId,
   type HostMessage,
   headers as headerNames,
+  type Labels,
   type MessageOf,
   PROTOCOL_VERSION,
   type SupernodeMessage,
@@ -24,6 +25,8 @@ interface TestHostOptions {
   id?: HostId
   /** PEM; for a SuperNode that speaks TLS. */
   ca?: string
+  /** Given by hosts that take orders. */
+  labels?: Labels
 }
 
 /** A host as the SuperNode sees it: a real WebSocket, driven by the test. */
@@ -33,9 +36,11 @@ export class TestHost implements AsyncDisposable {
   readonly received: SupernodeMessage[] = []
   readonly #waiting = new Set<() => void>()
   readonly #url: string
+  readonly #labels: Labels | undefined
 
-  private constructor(url: string, { id = newHostId(), ca }: TestHostOptions) {
+  private constructor(url: string, { id = newHostId(), ca, labels }: TestHostOptions) {
     this.id = id
+    this.#labels = labels
     this.#url = url
     this.socket = new WebSocket(
       `${url.replace(/^http/, 'ws')}/v1/session`,
@@ -73,6 +78,7 @@ export class TestHost implements AsyncDisposable {
       host: this.id,
       url: `http://127.0.0.1:1/${this.id.slice(0, 4)}`,
       program: 'test',
+      ...(this.#labels === undefined ? {} : { labels: this.#labels }),
     })
   }
 
