@@ -125,9 +125,12 @@ describe('the routes', () => {
       .filter(({ method }) => method !== 'HEAD')
       .map(({ method, path, access, enforcedBy }) => `${method} ${path} ${access} ${enforcedBy}`)
     expect(found.toSorted()).toEqual([
+      'DELETE /api/v1/preheats/:preheatId operator factory',
       'DELETE /api/v1/tasks/:taskId operator factory',
       'GET /api/v1/hosts operator factory',
       'GET /api/v1/openapi.json anyone factory',
+      'GET /api/v1/preheats operator factory',
+      'GET /api/v1/preheats/:preheatId operator factory',
       'GET /api/v1/tasks operator factory',
       'GET /api/v1/tasks/:taskId operator factory',
       'GET /api/v1/tasks/:taskId/peers operator factory',
@@ -139,6 +142,8 @@ describe('the routes', () => {
       'GET /readyz anyone factory',
       'GET /v1/session host handler',
       'GET /v1/tasks/:taskId/content ticket handler',
+      'POST /api/v1/preheats operator factory',
+      'POST /api/v1/registry-events operator factory',
     ])
   })
 
@@ -182,7 +187,7 @@ describe('the OpenAPI document', () => {
     )
     const served = enumerateRoutes(supernode.supernode.server)
       .filter(({ access, method }) => access === 'operator' && method !== 'HEAD')
-      .map(({ method, path }) => `${method} ${path.replace(':taskId', '{taskId}')}`)
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/, '{$1}')}`)
     expect(described.toSorted()).toEqual(served.toSorted())
     for (const operation of Object.values(document.paths).flatMap(Object.values<Operation>)) {
       expect(operation.responses['default']).toEqual({ $ref: '#/components/responses/Problem' })
