@@ -1,5 +1,5 @@
 import {
-  AppError,
+  type AppError,
   type Geometry,
   type HostId,
   type PreheatError,

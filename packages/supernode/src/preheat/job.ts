@@ -160,17 +160,11 @@ export function isItemSettled(item: Item): boolean {
   return state === 'complete' || state === 'failed'
 }
 
+const steps = { w: 'waiting', r: 'running', c: 'complete', f: 'failed' } as const
+
+/** What the letter of a step stands for. */
 export function stepState(letter: string | undefined): PreheatStepState {
-  switch (letter) {
-    case 'r':
-      return 'running'
-    case 'c':
-      return 'complete'
-    case 'f':
-      return 'failed'
-    default:
-      return 'waiting'
-  }
+  return steps[letter as keyof typeof steps] ?? 'waiting'
 }
 
 function isSettled({ subjects, items }: Job): boolean {
@@ -178,6 +172,11 @@ function isSettled({ subjects, items }: Job): boolean {
 }
 
 function change(job: Job, event: JobEvent): void {
+  if ('item' in event) {
+    const item = job.items[event.item]
+    if (item !== undefined) changeItem(job, item, event)
+    return
+  }
   switch (event.type) {
     case 'subject':
       if (job.subjects.some(({ of }) => of === event.of)) return
@@ -207,11 +206,6 @@ function change(job: Job, event: JobEvent): void {
       return
     case 'cancelled':
       job.state = 'cancelled'
-      return
-    default: {
-      const item = job.items[event.item]
-      if (item !== undefined) changeItem(job, item, event)
-    }
   }
 }
 

@@ -71,7 +71,9 @@ function keyOf(kept: KeptPreheatRequest): string {
 
 /** With the keys of objects in order, and lists too: their order says nothing about what is wanted. */
 function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted).toSorted()
+  if (Array.isArray(value)) {
+    return value.map((one) => JSON.stringify(sorted(one))).toSorted((a, b) => (a < b ? -1 : 1))
+  }
   if (typeof value !== 'object' || value === null) return value
   return Object.entries(value)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
