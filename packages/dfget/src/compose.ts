@@ -1,13 +1,12 @@
-import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { createAddressGuard, createOriginDispatcher, type Logger } from '@df/kit'
-import { AppError } from '@df/proto'
 import { createContentStore, Spool } from '@df/storage'
 import { createOriginClient } from '@df/transfer'
 import type { GetOptions } from './commands/get-options.ts'
 import type { Engine } from './engine/engine.ts'
 import { createEngine } from './engine/local-engine.ts'
+import { readPem } from './pem-file.ts'
 
 const ORIGIN_CONNECT_MS = 3000
 
@@ -59,19 +58,4 @@ export async function composePeer(
 function anyAddress(): string {
   const found = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   return found.some(({ family }) => family === 'IPv6') ? '::' : '0.0.0.0'
-}
-
-async function readPem(flag: string, path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new AppError('USAGE', `--${flag}: '${path}' cannot be read: ${why}`, { cause })
-  }
-  if (text.includes('-----BEGIN CERTIFICATE-----')) return text
-  throw new AppError('USAGE', `--${flag}: '${path}' holds no certificate`, {
-    hint: 'a PEM file begins with -----BEGIN CERTIFICATE-----',
-  })
 }

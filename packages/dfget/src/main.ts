@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Interruption, type StopSignal } from './interruption.ts'
-import type { TextSink } from './progress/reporter.ts'
+import type { TextSink } from './progress/lines.ts'
 import { run } from './run.ts'
 
 /** A process that is done but does not end is ended after this. */
@@ -33,6 +33,7 @@ const code = await run({
   env: process.env,
   cwd: process.cwd(),
   uid: process.getuid?.() ?? 0,
+  stdin: process.stdin,
   stdout: sink(process.stdout),
   stderr: sink(process.stderr),
   signal: stop.signal,

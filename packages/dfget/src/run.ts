@@ -1,5 +1,6 @@
-import { defaultDataDir, type Environment, untilAborted } from '@df/kit'
+import { defaultDataDir, untilAborted } from '@df/kit'
 import { errorInfo, toAppError } from '@df/proto'
+import type { CommandContext } from './command-context.ts'
 import { cache } from './commands/cache.ts'
 import { type Operands, parseCommandLine } from './commands/command-line.ts'
 import { explain } from './commands/explain.ts'
@@ -9,29 +10,10 @@ import { composePeer } from './compose.ts'
 import { Interruption } from './interruption.ts'
 import { isStdout } from './output/open-output.ts'
 import { OUTPUT_CLOSED } from './output/output-error.ts'
+import { errorLine } from './progress/lines.ts'
 import { createNoteLogger } from './progress/log-notes.ts'
-import {
-  createJsonReporter,
-  createTextReporter,
-  errorLine,
-  type Reporter,
-  type TextSink,
-} from './progress/reporter.ts'
+import { createJsonReporter, createTextReporter, type Reporter } from './progress/reporter.ts'
 import { sweepDownloads } from './sources/stored.ts'
-
-/** What the command uses of its process. */
-export interface CommandContext {
-  version: string
-  /** Without the names of node and the script. */
-  argv: readonly string[]
-  env: Environment
-  cwd: string
-  uid: number
-  stdout: TextSink
-  stderr: TextSink
-  /** Aborts with an {@link Interruption}. */
-  signal: AbortSignal
-}
 
 /** Runs one command; gives its exit code. Never rejects: an error is one line on stderr. */
 export async function run(context: CommandContext): Promise<number> {
@@ -51,6 +33,15 @@ export async function run(context: CommandContext): Promise<number> {
           context.signal,
         )
         return 0
+      case 'preheat': {
+        const { preheat } = await import('./commands/preheat.ts')
+        return await preheat(line, context)
+      }
+      case 'preheat jobs': {
+        const { preheatJobs } = await import('./commands/preheat-jobs.ts')
+        await preheatJobs(line, context)
+        return 0
+      }
       case 'get':
         return await runGet(line, context)
     }

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { run } from './run.ts'
 
 export interface Result {
@@ -26,15 +27,21 @@ export class CommandBench {
   }
 
   /** Without a daemon, unless one is named; dfget's own folder is below `dir` too. */
-  async dfget(args: string[], signal = new AbortController().signal): Promise<Result> {
-    const alone = args.includes('--daemon') || args[0] === 'cache' ? [] : ['--daemon', 'none']
+  async dfget(
+    args: string[],
+    signal = new AbortController().signal,
+    { stdin = '', env = {} }: { stdin?: string; env?: Record<string, string> } = {},
+  ): Promise<Result> {
+    const isGet = args[0] !== 'cache' && args[0] !== 'preheat'
+    const alone = args.includes('--daemon') || !isGet ? [] : ['--daemon', 'none']
     const result: Result = { code: -1, out: '', err: '' }
     result.code = await run({
       version: '0.0.0',
       argv: [...args, ...alone],
-      env: { XDG_DATA_HOME: join(this.dir, 'xdg') },
+      env: { XDG_DATA_HOME: join(this.dir, 'xdg'), HOME: this.dir, ...env },
       cwd: this.dir,
       uid: 1000,
+      stdin: Readable.from(stdin === '' ? [] : [Buffer.from(stdin)]),
       stdout: { write: (text) => void (result.out += text), columns: () => undefined },
       stderr: { write: (text) => void (result.err += text), columns: () => undefined },
       signal,

@@ -3,10 +3,11 @@ import { AppError } from '@df/proto'
 import yargs from 'yargs'
 import { cacheFlags, type Flag, getFlags, withCommon } from './flags.ts'
 import { formatHelp } from './help.ts'
+import { preheatActions, preheatFlags, preheatJobFlags } from './preheat-flags.ts'
 
 /** A command line taken apart; nothing is interpreted yet but the command. */
 export type CommandLine =
-  | ({ command: 'get' | 'cache' } & Operands)
+  | ({ command: 'get' | 'cache' | 'preheat' | 'preheat jobs' } & Operands)
   | { command: 'help'; text: string }
   | { command: 'version' }
 
@@ -24,6 +25,7 @@ export interface FlagValues {
 }
 
 const getUsage = `Usage: dfget URL [-O FILE]
+       dfget preheat IMAGE… | URL… | ls | show | cancel
        dfget cache ls|rm|verify
 
 Fetches a file through the hosts that have it already, and from its origin when that is better.`
@@ -34,25 +36,53 @@ const cacheUsage = `Usage: dfget cache ls
 
 Lists, removes or checks what downloads have stored on this host.`
 
+const preheatUsage = `Usage: dfget preheat IMAGE… [--platform linux/amd64] [--share 50%]
+       dfget preheat URL… [--label zone=a]
+       dfget preheat ls | show ID | cancel ID…
+
+Has a SuperNode fetch images and files before anybody pulls them, for itself or for hosts too, and
+follows it. What begins with http:// or https:// is a URL, all else an image. Logins of docker and
+podman are used as by a pull. An interrupted command leaves the preheat running.`
+
+const preheatJobsUsage = `Usage: dfget preheat ls
+       dfget preheat show ID
+       dfget preheat cancel ID…
+
+Lists preheats, shows one, or ends some; what they fetched stays.`
+
 const epilogue = `Exit codes: 0 done, 1 unforeseen, 2 wrong usage, 3 not found, 4 no right, 5 network or origin,
 6 wrong content, 7 disk or file, 8 data directory in use, 9 refused address, 10 timed out.
 See docs/reference/exit-codes.md.`
+
+const forms = {
+  get: { usage: getUsage, flags: getFlags, words: 0 },
+  cache: { usage: cacheUsage, flags: cacheFlags, words: 1 },
+  preheat: { usage: preheatUsage, flags: preheatFlags, words: 1 },
+  'preheat jobs': { usage: preheatJobsUsage, flags: preheatJobFlags, words: 1 },
+} as const
 
 /**
  * @throws AppError USAGE for an unknown flag (naming the nearest known one) or a flag without its value
  */
 export async function parseCommandLine(argv: readonly string[]): Promise<CommandLine> {
-  const isCache = argv[0] === 'cache'
-  const flags = withCommon(isCache ? cacheFlags : getFlags)
-  const parser = createParser(flags, argv.slice(isCache ? 1 : 0))
+  const command = commandOf(argv)
+  const form = forms[command]
+  const flags = withCommon(form.flags)
+  const parser = createParser(flags, argv.slice(form.words))
   const parsed = await parser.parseAsync()
   refuseUnknown(Object.keys(parsed), flags)
   const values = valuesOf(parsed)
   if (values.has('help')) {
-    return { command: 'help', text: formatHelp(isCache ? cacheUsage : getUsage, flags, epilogue) }
+    return { command: 'help', text: formatHelp(form.usage, flags, epilogue) }
   }
   if (values.has('version')) return { command: 'version' }
-  return { command: isCache ? 'cache' : 'get', operands: parsed._.map(String), values }
+  return { command, operands: parsed._.map(String), values }
+}
+
+function commandOf([first, second]: readonly string[]): keyof typeof forms {
+  if (first === 'cache') return 'cache'
+  if (first !== 'preheat') return 'get'
+  return preheatActions.some((action) => action === second) ? 'preheat jobs' : 'preheat'
 }
 
 function createParser(flags: readonly Flag[], argv: readonly string[]) {

@@ -1,6 +1,7 @@
-import { isLoopbackAddress, parseDuration, parseRate } from '@df/kit'
-import { AppError, type Digest, isAppError, parseDigest, parseHttpUrl } from '@df/proto'
+import { isLoopbackAddress, parseRate } from '@df/kit'
+import { type Digest, parseDigest, parseHttpUrl } from '@df/proto'
 import { type FlagValues, usage } from './command-line.ts'
+import { listOf, read, serverUrl, timeoutOf } from './flag-values.ts'
 import { headersOf } from './header-flags.ts'
 import { nameFromUrl } from './output-name.ts'
 
@@ -105,18 +106,8 @@ function localUrl(text: string): string {
   throw usage(`--daemon: '${text}' is not on this host`, 'name one such as http://127.0.0.1:65001')
 }
 
-function serverUrl(flag: string, text: string): string {
-  const url = read(flag, text, parseHttpUrl)
-  return url.origin + url.pathname.replace(/\/+$/, '')
-}
-
-function listOf(values: FlagValues, flag: string): string[] {
-  const all = values.texts(flag).flatMap((text) => text.split(',').map((part) => part.trim()))
-  if (all.includes('')) throw usage(`--${flag} has an empty part`)
-  return all
-}
-
-function labelsOf(values: FlagValues): GetOptions['labels'] {
+/** What tells contents of one URL apart. @throws AppError USAGE, DIGEST_INVALID */
+export function labelsOf(values: FlagValues): GetOptions['labels'] {
   const digest = values.text('digest')
   const tag = values.text('tag')
   const application = values.text('application')
@@ -131,26 +122,7 @@ function labelsOf(values: FlagValues): GetOptions['labels'] {
   }
 }
 
-/** 0 means no limit, as with rates. */
-function timeoutOf(values: FlagValues): number | undefined {
-  const text = values.text('timeout')
-  return text === undefined ? undefined : read('timeout', text, parseDuration) || undefined
-}
-
 function rateOf(values: FlagValues, flag: string): number {
   const text = values.text(flag)
   return text === undefined ? 0 : read(flag, text, parseRate)
-}
-
-/** Reads a value; what is wrong with it is told with the flag's name. */
-function read<T>(flag: string, text: string, parse: (text: string) => T): T {
-  try {
-    return parse(text)
-  } catch (error) {
-    if (!isAppError(error)) throw error
-    throw new AppError('USAGE', `--${flag}: ${error.message}`, {
-      cause: error,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    })
-  }
 }

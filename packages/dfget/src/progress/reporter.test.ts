@@ -1,7 +1,8 @@
 import { AppError } from '@df/proto'
 import { expect, test } from 'vitest'
+import type { TextSink } from './lines.ts'
 import type { Progress } from './progress.ts'
-import { createJsonReporter, createTextReporter, type TextSink } from './reporter.ts'
+import { createJsonReporter, createTextReporter } from './reporter.ts'
 
 function sink(columns: number | undefined): TextSink & { text: string } {
   return {

@@ -1,6 +1,7 @@
-import { type AppError, errorInfo } from '@df/proto'
+import type { AppError } from '@df/proto'
+import { errorFields, errorLine, Lines, type TextSink } from './lines.ts'
 import { type DoneInfo, type Progress, remainingMs, type StartInfo } from './progress.ts'
-import { barLine, oneLine, plainLine, summaryLine } from './text.ts'
+import { barLine, plainLine, summaryLine } from './text.ts'
 
 /** Tells a person or a program how a download goes. */
 export interface Reporter {
@@ -14,35 +15,22 @@ export interface Reporter {
   failed(error: AppError): void
 }
 
-/** Where a reporter writes. */
-export interface TextSink {
-  write(text: string): void
-  /** Undefined when it is no terminal. */
-  columns(): number | undefined
-}
-
-const BAR_EVERY_MS = 100
-const LINES_EVERY_MS = 3000
-const EVENTS_EVERY_MS = 500
+/** How often programs are told. */
+export const EVENTS_EVERY_MS = 500
 
 /** A bar that redraws itself on a terminal, a plain line every few seconds elsewhere, none when `quiet`; a summary at the end. */
 export function createTextReporter(sink: TextSink, { quiet }: { quiet: boolean }): Reporter {
-  let drawn = false
-  const line = (text: string) => {
-    if (drawn) sink.write('\r\x1b[K')
-    drawn = false
-    sink.write(`${oneLine(text)}\n`)
-  }
+  const lines = new Lines(sink)
+  const line = (text: string) => lines.write(text)
   return {
-    everyMs: sink.columns() === undefined ? LINES_EVERY_MS : BAR_EVERY_MS,
+    everyMs: lines.everyMs,
     start() {},
     progress(progress) {
       if (quiet) return
-      const columns = sink.columns()
-      if (columns === undefined) return line(plainLine(progress))
-      drawn = true
-      // The last column stays free: many terminals wrap when it is written.
-      sink.write(`\r${barLine(progress, columns - 1)}\x1b[K`)
+      lines.redraw({
+        bar: (columns) => barLine(progress, columns),
+        plain: () => plainLine(progress),
+      })
     },
     note: line,
     done: (info) => line(summaryLine(info)),
@@ -74,14 +62,6 @@ export function createJsonReporter(sink: TextSink): Reporter {
     done({ elapsedMs, received, ...info }) {
       emit('done', { ...info, elapsedMs: Math.round(elapsedMs), received: received ?? null })
     },
-    failed(error) {
-      const { code, message, hint } = error
-      emit('failed', { code, message, hint: hint ?? null, exitCode: errorInfo(code).exit })
-    },
+    failed: (error) => emit('failed', errorFields(error)),
   }
-}
-
-/** The one line a person gets about an error: what, where, and how to mend it. */
-export function errorLine({ message, hint }: AppError): string {
-  return `dfget: ${oneLine(message)}${hint === undefined ? '' : `; ${oneLine(hint)}`}`
 }

@@ -1,17 +1,15 @@
 import {
-  AppError,
   type DownloadRequest,
   type HostTask,
   HostTaskSchema,
   headers,
-  isErrorCode,
   isTaskId,
-  ProblemSchema,
   routes,
   type TaskId,
 } from '@df/proto'
 import { Compile } from 'typebox/compile'
 import { Agent, type Dispatcher } from 'undici'
+import { jsonAnswer, problemAnswer } from '../json-answer.ts'
 import { wakingTimeout } from './waking-timeout.ts'
 
 /**
@@ -21,7 +19,6 @@ import { wakingTimeout } from './waking-timeout.ts'
 const PROBE_TIMEOUT_MS = 2000
 const MAX_ANSWER_BYTES = 64 * 1024
 
-const problem = Compile(ProblemSchema)
 const hostTask = Compile(HostTaskSchema)
 
 /** The content, as a dfdaemon streams it. */
@@ -58,7 +55,7 @@ export class DaemonClient {
   async download(request: DownloadRequest, signal: AbortSignal): Promise<DaemonAnswer> {
     const { method, path } = routes.download
     const answer = await this.#request(method, path, signal, JSON.stringify(request))
-    if (answer.statusCode !== 200) throw await errorOf(answer)
+    if (answer.statusCode !== 200) throw await problemAnswer(answer, 'dfdaemon')
     const length = answer.headers['content-length']
     const task = answer.headers[headers.task]
     return {
@@ -72,7 +69,7 @@ export class DaemonClient {
   async task(task: TaskId, signal: AbortSignal): Promise<HostTask | undefined> {
     const path = routes.task.path.replace(':taskId', task)
     const answer = await this.#request(routes.task.method, path, signal)
-    const value = await jsonOf(answer)
+    const value = await jsonAnswer(answer, MAX_ANSWER_BYTES)
     return hostTask.Check(value) ? value : undefined
   }
 
@@ -96,30 +93,5 @@ export class DaemonClient {
       body: body ?? null,
       signal,
     })
-  }
-}
-
-async function errorOf(answer: Dispatcher.ResponseData): Promise<AppError> {
-  const value = await jsonOf(answer)
-  if (!problem.Check(value) || !isErrorCode(value.code)) {
-    return new AppError('PARENT_FAILED', `the dfdaemon answered ${answer.statusCode}`)
-  }
-  const { code, title, detail = title, hint } = value
-  return new AppError(code, detail, hint === undefined ? {} : { hint })
-}
-
-/** The JSON of a small answer; undefined when it is something else. */
-async function jsonOf(answer: Dispatcher.ResponseData): Promise<unknown> {
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of answer.body as AsyncIterable<Buffer>) {
-    size += part.length
-    if (size > MAX_ANSWER_BYTES) return undefined
-    parts.push(part)
-  }
-  try {
-    return JSON.parse(Buffer.concat(parts).toString())
-  } catch {
-    return undefined
   }
 }
