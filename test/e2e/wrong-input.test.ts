@@ -1,0 +1,106 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { type ProgramName, programCommand, run } from '@df/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Lab } from '../support/lab.ts'
+
+let lab: Lab
+/** A folder with things in the way; commands run in it, and must leave it as it was. */
+let folder: string
+let taken: string
+
+beforeAll(async () => {
+  lab = await Lab.open()
+  folder = await lab.folder('wrong')
+  await mkdir(join(folder, 'directory'))
+  await writeFile(join(folder, 'file'), 'hello\n')
+  await writeFile(join(folder, 'unknown-key.yaml'), 'lisen: 127.0.0.1:0\n')
+  await writeFile(join(folder, 'syntax.yaml'), 'listen: 127.0.0.1:0\nlimits: {down: [\n')
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  lab.defer(async () => void server.close())
+  const address = server.address()
+  taken = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+})
+
+afterAll(() => lab.close())
+
+/** What is wrong, the words after the program, the exit code (docs/reference/exit-codes.md), what the line must say. */
+type Row = readonly [what: string, args: string, code: number, says: RegExp]
+
+/** TAKEN: a port in use. NEW: a data directory that there is not yet. */
+const table: Readonly<Record<ProgramName, readonly Row[]>> = {
+  dfdaemon: [
+    ['unknown flag', '--lisen x', 2, /--lisen.*did you mean --listen/],
+    ['unknown command', 'docter', 2, /docter.*did you mean dfdaemon doctor/],
+    ['missing value', '--upstream', 2, /--upstream/],
+    ['no address', '--listen nowhere', 2, /'nowhere'.*HOST:PORT/],
+    ['no URL', '--supernode nonsense', 2, /supernode.*nonsense/],
+    ['wrong unit', '--limits.down 3parsecs', 2, /3parsecs/],
+    ['contradiction', '--cache.low-water 90% --cache.high-water 80%', 2, /lowWater|low-water/],
+    ['bad regular expression', '--proxy.rule ([a-z --data-dir NEW', 2, /proxy\.rule/],
+    ['CA without its key', '--proxy.ca-cert file --data-dir NEW', 2, /--proxy\.ca-key/],
+    ['missing CA', '--supernode-ca none --data-dir NEW', 2, /--supernode-ca: .*none/],
+    ['CA that is a folder', '--supernode-ca directory --data-dir NEW', 2, /directory/],
+    ['missing CA of registries', '--origin-ca none --data-dir NEW', 2, /none/],
+    ['port taken', '--listen TAKEN --peer-listen 127.0.0.1:0 --data-dir NEW', 2, /another program/],
+    ['file in the way', '--data-dir file', 7, /file.*--data-dir/],
+    ['unknown key', '--config unknown-key.yaml', 2, /unknown-key\.yaml.*lisen.*listen/],
+    ['syntax of a file', '--config syntax.yaml', 2, /syntax\.yaml.*\d/],
+    ['no such file', '--config none.yaml', 2, /none\.yaml/],
+    ['config check of a wrong key', 'config check --config unknown-key.yaml', 2, /lisen/],
+    ['config print of a wrong flag', 'config print --lisen x', 2, /--lisen/],
+    ['config command', 'config chek', 2, /did you mean dfdaemon config check/],
+    ['doctor: unknown check', 'doctor --only prots', 2, /prots.*did you mean ports/],
+    ['doctor: unknown flag', 'doctor --jsn', 2, /--jsn.*did you mean --json/],
+    ['setup: unknown engine', 'setup dokcer', 2, /dokcer.*did you mean docker/],
+    ['setup: no engine', 'setup', 2, /setup/],
+    ['setup: unknown flag', 'setup docker --yse', 2, /--yse.*did you mean --yes/],
+    ['undo: unknown engine', 'undo podmn', 2, /podmn.*podman/],
+    ['gen-ca: unknown flag', 'gen-ca --out fresh --ot x', 2, /--ot.*did you mean --out/],
+    ['gen-ca: file in the way', 'gen-ca --out file', 7, /file/],
+  ],
+  supernode: [
+    ['unknown flag', '--lisen x', 2, /--lisen.*did you mean --listen/],
+    ['unknown command', 'confg', 2, /confg.*config/],
+    ['wrong unit', '--quota lots', 2, /lots/],
+    ['port taken', '--listen TAKEN --data-dir NEW', 2, /another program/],
+    ['key without certificate', '--tls-key file --data-dir NEW', 2, /--tls-cert/],
+    ['missing certificate', '--tls-cert none --tls-key file --data-dir NEW', 2, /none/],
+    ['missing CA', '--origin-ca none --data-dir NEW', 2, /none/],
+    ['bad CIDR', '--allow-origin 10.0.0.0/99x --data-dir NEW', 2, /10\.0\.0\.0\/99x/],
+    ['file in the way', '--data-dir file', 7, /file/],
+    ['unknown key', '--config unknown-key.yaml', 2, /lisen.*listen/],
+  ],
+  dfget: [
+    ['no URL', 'nonsense', 2, /nonsense/],
+    ['unknown flag', 'http://127.0.0.1:9/a --ouput x', 2, /--ouput/],
+    ['wrong digest', 'http://127.0.0.1:9/a --digest sha256:no', 2, /sha256:no/],
+    ['wrong unit', 'http://127.0.0.1:9/a --rate-limit fast', 2, /fast/],
+    ['output in a missing folder', 'http://127.0.0.1:9/a -O none/a --daemon none', 7, /none/],
+    ['cache: unknown command', 'cache sl', 2, /sl/],
+  ],
+}
+
+describe.each(Object.entries(table))('%s', (name, rows) => {
+  const program = name as ProgramName // a key of the table
+
+  it.each(rows)('%s: %s', async (_, args, code, says) => {
+    const data = join(lab.directory, `data-${program}`)
+    const words = args.split(' ').map((word) => ({ TAKEN: taken, NEW: data })[word] ?? word)
+    const before = await readdir(folder)
+    const command = [...programCommand(program), ...words]
+    const result = await run(['sh', '-c', 'cd "$1"; shift; exec "$@"', 'sh', folder, ...command], {
+      timeoutMs: 30_000,
+    })
+    // Lines of the log are JSON; what is said to people is one line.
+    const lines = result.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))
+    expect(lines, result.stderr).toHaveLength(1)
+    expect(lines[0]).toMatch(new RegExp(`^${program}: `))
+    expect(lines[0]).toMatch(says)
+    expect(result.stderr).not.toMatch(/\n\s+at .*:\d+:\d+/)
+    expect(result.code).toBe(code)
+    expect(await readdir(folder)).toEqual(before)
+  })
+})
