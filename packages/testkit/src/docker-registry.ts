@@ -17,6 +17,8 @@ export interface DockerRegistryOptions {
   storageDirectory?: string
   /** Where blobs are redirected to: `baseurl` of distribution's middleware. */
   redirectTo?: string
+  /** Where pushes and pulls are told, and with which `Authorization`. */
+  notify?: { url: string; authorization: string }
   within?: Enclosure
 }
 
@@ -28,7 +30,7 @@ export interface DockerRegistry {
 
 /** Debian's docker-registry (distribution 2.8), filled with `pushImage`. */
 export async function startDockerRegistry(options: DockerRegistryOptions): Promise<DockerRegistry> {
-  const { directory, host = '127.0.0.1', users, redirectTo, within } = options
+  const { directory, host = '127.0.0.1', users, redirectTo, notify, within } = options
   const { storageDirectory = join(directory, 'registry') } = options
   const port = options.port ?? (await freePort(host))
   const configPath = join(directory, 'registry.json')
@@ -40,6 +42,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions): Promi
       delete: { enabled: true },
     },
     http: { addr: `${host}:${port}` },
+    ...(notify === undefined ? {} : { notifications: { endpoints: [endpointOf(notify)] } }),
     ...(redirectTo === undefined
       ? {}
       : { middleware: { storage: [{ name: 'redirect', options: { baseurl: redirectTo } }] } }),
@@ -61,6 +64,17 @@ export async function startDockerRegistry(options: DockerRegistryOptions): Promi
     return code === 0 || undefined
   })
   return { url, daemon, stop: async () => void (await daemon.stop()) }
+}
+
+function endpointOf({ url, authorization }: NonNullable<DockerRegistryOptions['notify']>) {
+  return {
+    name: 'test',
+    url,
+    headers: { Authorization: [authorization] },
+    timeout: '1s',
+    threshold: 3,
+    backoff: '100ms',
+  }
 }
 
 async function passwords(directory: string, users: Readonly<Record<string, string>>) {

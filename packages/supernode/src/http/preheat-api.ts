@@ -88,7 +88,7 @@ export function registerPreheats(
     async ({ body }, reply) => {
       if (onPush === undefined) {
         throw new AppError('FORBIDDEN', 'this SuperNode does not preheat what is pushed', {
-          hint: 'start it with --preheat-on-push seed, or hosts',
+          hint: 'start it with --preheat.on-push seed, or hosts',
         })
       }
       for (const { registry, repository, digest } of pushesOf(body)) {
