@@ -130,6 +130,36 @@ describe('a preheat of an image', () => {
   })
 })
 
+describe('a preheat that meets trouble', () => {
+  it('goes on after a restart half-way, and brings the rest of a job with one bad blob', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'df-preheat-'))
+    undos.push(() => rm(dataDir, { recursive: true, force: true }))
+    const registry = await registryOf()
+    const [good, bad] = [await artifact('good'), await artifact('bad')]
+    registry.content.addImage('team/good:1', good)
+    registry.content.addImage('team/bad:1', bad)
+    registry.faults.set({ match: '/blobs/', hang: true })
+    const first = await bootSupernode({ dataDir })
+    undos.push(() => first.stop())
+    const { job } = await post(first, {
+      images: ['r.test/team/good:1', 'r.test/team/bad:1'],
+      registries: { 'r.test': registry.url },
+    })
+    await expect.poll(async () => (await jobOf(first, job.id)).totals.items).toBe(3)
+    await first.stop()
+    registry.faults.set({ match: `/blobs/${bad.blobs.at(-1)?.digest}`, status: 403 })
+    const second = await bootSupernode({ dataDir })
+    undos.push(() => second.stop())
+    const done = await ended(second, job.id)
+    expect(done).toMatchObject({ state: 'failed', totals: { items: 3, complete: 2, failed: 1 } })
+    expect(done.items.flatMap(({ error }) => (error === null ? [] : [error.code]))).toEqual([
+      'ORIGIN_FORBIDDEN',
+    ])
+    const sentBytes = good.blobs.map(({ digest }) => registry.blobBytesSent(digest))
+    expect(sentBytes.reduce((a, b) => a + b, 0)).toBe(done.totals.haveBytes)
+  })
+})
+
 describe('credentials of a preheat', () => {
   const users = { alice: 'the-password-of-alice' }
   const credentials = { 'r.test': { username: 'alice', password: users.alice } }
