@@ -57,7 +57,8 @@ export class Persistence {
         // A token that ended while it was used is no refusal, if another one gets further.
         const isStale = isAppError(error, 'ORIGIN_UNAUTHORIZED') && (tries === 1 || hasMoved)
         if (isStale && options.renewed?.() === true) continue
-        if (!error.retryable) throw error
+        // A disk that is full stays so until somebody makes room, which may be never.
+        if (!error.retryable || error.code === 'DISK_FULL') throw error
         const pauseMs = backoffMs(tries - 1, { ...policy, random: Math.random })
         await sleep(Math.max(pauseMs, retryAfterMs(error, policy)), signal)
       }
