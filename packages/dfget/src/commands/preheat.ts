@@ -104,7 +104,8 @@ function followTo(
       const atMs = performance.now()
       const standing = standingOf(now)
       const rateBps = meter.sample(atMs, standing.bytes)
-      if (atMs - toldAtMs < reporter.everyMs) return
+      // Before it is known what an image has there is nothing to tell.
+      if (now.items.length === 0 || atMs - toldAtMs < reporter.everyMs) return
       toldAtMs = atMs
       reporter.progress({ ...standing, rateBps, elapsedMs: atMs - startedAtMs })
     },

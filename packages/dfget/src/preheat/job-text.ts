@@ -14,7 +14,7 @@ export function jobLine({ id, state, createdAt, totals, request }: PreheatSummar
     createdAt.slice(0, 19).replace('T', ' '),
     `${complete}/${items}`.padStart(9),
     size.padStart(9),
-    `${hosts} hosts`.padStart(9),
+    `${hosts} ${hosts === 1 ? 'host' : 'hosts'}`.padStart(9),
     oneLine(subjectsText(request)),
   ].join('  ')
 }
