@@ -51,7 +51,7 @@ export async function dockerClient(lab: Lab, options: EngineOptions): Promise<En
   return dockerClientOf(dockerd)
 }
 
-function dockerClientOf({ docker }: Dockerd): EngineClient {
+export function dockerClientOf({ docker }: Dockerd): EngineClient {
   return {
     name: 'docker',
     pull: (reference, { timeoutMs = defaultTimeoutMs } = {}) =>
@@ -78,10 +78,12 @@ export async function containerdClient(
       ...within(options),
     }),
   )
-  const { cri } = containerd
+  return { containerd, ...containerdClientOf(containerd, `containerd (${mode})`) }
+}
+
+export function containerdClientOf({ cri }: Containerd, name: string): EngineClient {
   return {
-    name: `containerd (${mode})`,
-    containerd,
+    name,
     async pull(reference, { timeoutMs = defaultTimeoutMs } = {}) {
       const startedAt = performance.now()
       const took = () => Math.round(performance.now() - startedAt)
@@ -128,21 +130,11 @@ export async function containersClients(
     ...within(options),
   })
   lab.defer(() => containers.cleanUp())
-  const { podman, skopeo } = containers
+  const { skopeo } = containers
   let copies = 0
   return {
     containers,
-    podman: {
-      name: 'podman',
-      pull: (reference, { timeoutMs = defaultTimeoutMs } = {}) =>
-        commandPull(podman(['pull', '--quiet', reference], { timeoutMs }), async () =>
-          digestIn(
-            (await podman(['image', 'inspect', '--format', '{{.Digest}}', reference])).stdout,
-          ),
-        ),
-      run: async (reference, command) =>
-        printed(await podman(['run', '--rm', '--network', 'none', reference, ...command])),
-    },
+    podman: podmanClientOf(containers),
     skopeo: {
       name: 'skopeo',
       pull(reference, { timeoutMs = defaultTimeoutMs } = {}) {
@@ -153,6 +145,18 @@ export async function containersClients(
         )
       },
     },
+  }
+}
+
+export function podmanClientOf({ podman }: Containers): EngineClient {
+  return {
+    name: 'podman',
+    pull: (reference, { timeoutMs = defaultTimeoutMs } = {}) =>
+      commandPull(podman(['pull', '--quiet', reference], { timeoutMs }), async () =>
+        digestIn((await podman(['image', 'inspect', '--format', '{{.Digest}}', reference])).stdout),
+      ),
+    run: async (reference, command) =>
+      printed(await podman(['run', '--rm', '--network', 'none', reference, ...command])),
   }
 }
 

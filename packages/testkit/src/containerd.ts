@@ -10,11 +10,11 @@ export interface ContainerdOptions {
   directory: string
   /**
    * How mirrors are configured: `hosts` is a `hosts.toml` for each registry, `mirrors` the older
-   * `registry.mirrors` table of the CRI plugin.
+   * `registry.mirrors` table of the CRI plugin; `none` says nothing about registries.
    */
-  mode: 'hosts' | 'mirrors'
+  mode: 'hosts' | 'mirrors' | 'none'
   /** Registry → URL of its mirror, as `docker.io` → `http://127.0.0.1:65001`. */
-  mirrors: Readonly<Record<string, string>>
+  mirrors?: Readonly<Record<string, string>>
   /** Image of pod sandboxes, from a registry that it reaches; any image whose command stays. */
   sandboxImage?: string
   within?: Enclosure
@@ -28,23 +28,28 @@ export interface Containerd {
   ctr(args: readonly string[], options?: RunOptions): Promise<RunResult>
   /** For `ctr images pull --hosts-dir`. */
   hostsDirectory: string
+  configPath: string
+  /** So that it reads its configuration again. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
 /** A containerd 1.x with CRI of its own. */
 export async function startContainerd(options: ContainerdOptions): Promise<Containerd> {
-  const { directory, within } = options
+  const { directory, within, mirrors = {} } = options
   const hostsDirectory = join(directory, 'certs.d')
   await mkdir(join(directory, 'cni'), { recursive: true })
-  if (options.mode === 'hosts') await writeHosts(hostsDirectory, options.mirrors)
+  if (options.mode === 'hosts') await writeHosts(hostsDirectory, mirrors)
   const configPath = join(directory, 'config.toml')
   await writeFile(configPath, configText(options, hostsDirectory))
   const socket = join(directory, 'c.sock')
-  const daemon = new Daemon({
-    command: ['containerd', '--config', configPath],
-    within,
-    logPath: join(directory, 'containerd.log'),
-  })
+  const start = () =>
+    new Daemon({
+      command: ['containerd', '--config', configPath],
+      within,
+      logPath: join(directory, 'containerd.log'),
+    })
+  let daemon = start()
   const cri = new CriClient(socket)
   const ctr = (args: readonly string[], runOptions: RunOptions = {}) =>
     run(['ctr', '--address', socket, ...args], { within, ...runOptions })
@@ -55,17 +60,36 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
     await unmountBelow(directory)
   }
 
-  try {
-    await daemon.until(() => cri.version().catch(() => undefined))
-  } catch (error) {
-    await stop()
-    throw error
+  async function untilReady(): Promise<void> {
+    try {
+      await daemon.until(() => cri.version().catch(() => undefined))
+    } catch (error) {
+      await stop()
+      throw error
+    }
   }
-  return { socket, daemon, cri, ctr, hostsDirectory, stop }
+
+  async function restart(): Promise<void> {
+    await daemon.stop()
+    daemon = start()
+    await untilReady()
+  }
+
+  await untilReady()
+  return {
+    socket,
+    get daemon() {
+      return daemon
+    },
+    ...{ cri, ctr, hostsDirectory, configPath, restart, stop },
+  }
 }
 
 /** Without `server`, so that the registry itself stays the last resort. */
-async function writeHosts(directory: string, mirrors: ContainerdOptions['mirrors']): Promise<void> {
+async function writeHosts(
+  directory: string,
+  mirrors: Readonly<Record<string, string>>,
+): Promise<void> {
   for (const [registry, url] of Object.entries(mirrors)) {
     await mkdir(join(directory, registry), { recursive: true })
     await writeFile(
@@ -76,7 +100,7 @@ async function writeHosts(directory: string, mirrors: ContainerdOptions['mirrors
 }
 
 function configText(options: ContainerdOptions, hostsDirectory: string): string {
-  const { directory, mode, mirrors, sandboxImage = 'registry.test/pause:1' } = options
+  const { directory, mode, mirrors = {}, sandboxImage = 'registry.test/pause:1' } = options
   const cri = 'plugins."io.containerd.grpc.v1.cri"'
   const registry =
     mode === 'hosts'

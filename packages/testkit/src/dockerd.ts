@@ -25,6 +25,8 @@ export interface Dockerd {
   /** For `docker -H`. */
   host: string
   daemon: Daemon
+  /** Its `daemon.json`, `{}` at first. */
+  configPath: string
   /** `docker …` against this daemon. */
   docker(args: readonly string[], options?: RunOptions): Promise<RunResult>
   stop(): Promise<void>
@@ -73,7 +75,7 @@ export async function startDockerd(options: DockerdOptions): Promise<Dockerd> {
     await stop()
     throw error
   }
-  return { host, daemon, docker, stop }
+  return { host, daemon, configPath, docker, stop }
 }
 
 function isolatedFlags(bridge: string | undefined): string[] {

@@ -5,8 +5,8 @@ import { unmountBelow } from './tmp.ts'
 
 export interface ContainersOptions {
   directory: string
-  /** Registry → URL of its mirror. */
-  mirrors: Readonly<Record<string, string>>
+  /** Registry → URL of its mirror; absent: they read what is below /etc/containers. */
+  mirrors?: Readonly<Record<string, string>>
   within?: Enclosure
 }
 
@@ -34,7 +34,8 @@ export async function setUpContainers(options: ContainersOptions): Promise<Conta
   const { directory, mirrors, within } = options
   await mkdir(directory, { recursive: true })
   const at = (name: string) => join(directory, name)
-  await writeFile(at('registries.conf'), registriesText(mirrors))
+  if (mirrors !== undefined) await writeFile(at('registries.conf'), registriesText(mirrors))
+  const registries = mirrors === undefined ? undefined : at('registries.conf')
   await writeFile(at('containers.conf'), settings)
   await writeFile(at('policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}')
   // podman refuses to start when the variable names no file.
@@ -42,7 +43,7 @@ export async function setUpContainers(options: ContainersOptions): Promise<Conta
   await writeFile(authFilePath, '{}')
   const env = {
     CONTAINERS_CONF: at('containers.conf'),
-    CONTAINERS_REGISTRIES_CONF: at('registries.conf'),
+    ...(registries !== undefined && { CONTAINERS_REGISTRIES_CONF: registries }),
     REGISTRY_AUTH_FILE: authFilePath,
     TMPDIR: directory,
   }
@@ -56,8 +57,7 @@ export async function setUpContainers(options: ContainersOptions): Promise<Conta
       call(
         [
           'skopeo',
-          '--registries-conf',
-          at('registries.conf'),
+          ...(registries === undefined ? [] : ['--registries-conf', registries]),
           '--policy',
           at('policy.json'),
           ...args,
@@ -69,7 +69,7 @@ export async function setUpContainers(options: ContainersOptions): Promise<Conta
   }
 }
 
-function registriesText(mirrors: ContainersOptions['mirrors']): string {
+function registriesText(mirrors: Readonly<Record<string, string>>): string {
   return Object.entries(mirrors)
     .map(([registry, url]) => {
       const { host, protocol } = new URL(url)

@@ -22,7 +22,7 @@ export function foundIn(recorded: RecordedFile, mirror: string, text: string | u
   if (recorded.written.includes(text)) return { state: 'ours', baseline: original }
   const { path: file, entry } = recorded
   const without = withoutEntry(entry, { file, text, mirror })
-  const isLeftOver = without !== text && original === undefined && saysNothing(entry, file, without)
+  const isLeftOver = without !== text && original === undefined && saysNothing(entry, without)
   return { state: 'changed', baseline: isLeftOver ? undefined : without }
 }
 

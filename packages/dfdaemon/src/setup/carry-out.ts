@@ -1,17 +1,18 @@
 import type { CommandIo } from '@df/kit'
 import { canAsk, isAgreed } from './agreement.ts'
 import { diffText } from './diff.ts'
-import { type ReloadOptions, reloadEngine } from './engine-reload.ts'
+import type { EngineTools } from './engine-reload.ts'
 import type { Machine } from './machine.ts'
+import { perform } from './perform.ts'
 import { recordTitle } from './setup-record.ts'
-import { commit, type SetupTask } from './setup-task.ts'
+import type { SetupTask } from './setup-task.ts'
 
 export interface CarryOutOptions {
   machine: Machine
   io: CommandIo
   dryRun: boolean
   yes: boolean
-  reload: Omit<ReloadOptions, 'paths'>
+  reload: EngineTools
 }
 
 /** When nobody agreed to a change; documented with the commands. */
@@ -45,15 +46,7 @@ export async function carryOut(
     }
   }
   for (const task of tasks) {
-    commit(machine, task)
-    for (const line of tellEngines(task, reload)) stdout.write(`${line}\n`)
+    for (const line of await perform(machine, task, reload)) stdout.write(`${line}\n`)
   }
   return 0
-}
-
-function tellEngines(
-  { edits, engines: { runtimes, paths } }: SetupTask,
-  options: Omit<ReloadOptions, 'paths'>,
-): string[] {
-  return runtimes.flatMap((runtime) => reloadEngine(runtime, edits, { ...options, paths }))
 }

@@ -48,6 +48,20 @@ export function removeRegistryMirror({ file, text = '', mirror }: DaemonJson): s
   return checkJson({ file, text: after, meant: { ...meant, [KEY]: others } })
 }
 
+/** The mirrors that a text sets; undefined when it leaves them unset. @throws AppError CONFIG_INVALID */
+export function registryMirrorsIn(file: string, text = ''): string[] | undefined {
+  if (text.trim() === '') return undefined
+  const settings = settingsIn(file, text)
+  return KEY in settings ? mirrorsOf(file, settings) : undefined
+}
+
+/** The text with an empty list of mirrors. @throws AppError CONFIG_INVALID */
+export function emptyRegistryMirrors(file: string, text = ''): string {
+  if (text.trim() === '') return `{ "${KEY}": [] }\n`
+  const meant = { ...settingsIn(file, text), [KEY]: [] }
+  return checkJson({ file, text: edit(text, [KEY], []), meant })
+}
+
 function mirrorsOf(file: string, settings: Record<string, unknown>): string[] {
   const value = settings[KEY] ?? []
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value

@@ -24,9 +24,10 @@ export function findProcesses(
     .filter(({ pid, args }) => isSamePlace(join(`/proc/${pid}/root`, pathOf(args)), realPath))
 }
 
-/** The value of a flag as Go's flag packages take it: `--name value` or `--name=value`. */
-export function flagValue(args: readonly string[], name: string): string | undefined {
-  const at = args.findIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`))
+/** The value of a flag as Go's flag packages take it: `--name value` or `--name=value`; short ones with one dash. */
+export function flagValue(args: readonly string[], name: string, dash = '--'): string | undefined {
+  const flag = `${dash}${name}`
+  const at = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`))
   const arg = args[at]
   if (arg === undefined) return undefined
   return arg.includes('=') ? arg.slice(arg.indexOf('=') + 1) : args[at + 1]

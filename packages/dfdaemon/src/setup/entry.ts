@@ -2,7 +2,7 @@ import { removeConfigPath, removeEndpoint, removeRegistry } from './cri-config.t
 import { removeRegistryMirror } from './daemon-json.ts'
 import { removeHost } from './hosts-toml.ts'
 import { removeMirror, removeRegistryEntry } from './registries-conf.ts'
-import { tomlData } from './toml-data.ts'
+import { isOwnFile } from './toml-text.ts'
 
 /** What setup put into a file. */
 export type Entry =
@@ -47,8 +47,9 @@ export function withoutEntry(entry: Entry, changed: ChangedFile): string {
   }
 }
 
-/** Whether a text says nothing that counts, so that a file which setup made need not stay. */
-export function saysNothing({ kind }: Entry, file: string, text: string): boolean {
+/** Whether a text says nothing but what setup itself wrote, so that a file which setup made need not stay. */
+export function saysNothing({ kind }: Entry, text: string): boolean {
   if (kind === 'daemon.json') return /^\s*\{\s*\}\s*$/.test(text)
-  return Object.keys(tomlData(file, text)).every((key) => key === 'server' || key === 'version')
+  const lines = text.split(/\r?\n/)
+  return lines.every((line) => line === '' || isOwnFile(line) || /^(server|version) = /.test(line))
 }

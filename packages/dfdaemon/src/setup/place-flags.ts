@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { DOCKER_CONFIG } from './engine-reload.ts'
+import { DOCKER_CONFIG } from './docker-daemon.ts'
 import type { Machine } from './machine.ts'
 import { RootedFiles } from './rooted-files.ts'
 import type { EnginePaths } from './runtime-plan.ts'

@@ -5,7 +5,8 @@ import { type Static, Type } from 'typebox'
 import { type DaemonConfig, daemonConfig } from '../config.ts'
 import { carryOut } from './carry-out.ts'
 import { healthProblem } from './dfdaemon-health.ts'
-import { dockerMirrorFlags, type SendSignal } from './engine-reload.ts'
+import { dockerProcesses, type SendSignal } from './docker-daemon.ts'
+import { flagValue } from './engine-process.ts'
 import { checkedMirror, mirrorUrl, upstreamRegistry } from './mirror-address.ts'
 import { machineFlags, machineOf, pathFlags, pathsOf, writeFlags } from './place-flags.ts'
 import { type Runtime, runtimes } from './runtime-plan.ts'
@@ -88,7 +89,10 @@ async function runSetup({ chosen, flags, config, io, sendSignal }: SetupRun): Pr
     registries: flags.for.length > 0 ? flags.for : ['docker.io', ...Object.keys(config.registry)],
     upstreamRegistry: upstreamRegistry(config),
     containerdMajor: () => (flags.root === '/' ? installedMajor() : 1),
-    dockerFlags: () => dockerMirrorFlags(machine.files, paths),
+    dockerFlags: () =>
+      dockerProcesses(machine.files, paths.dockerConfig).flatMap(
+        ({ args }) => flagValue(args, 'registry-mirror') ?? [],
+      ),
   }
   const tasks = [...new Set(chosen.map(recordNameOf))].map((name) => {
     const mine = chosen.filter((runtime) => recordNameOf(runtime) === name)
@@ -100,7 +104,7 @@ async function runSetup({ chosen, flags, config, io, sendSignal }: SetupRun): Pr
     io,
     dryRun,
     yes,
-    reload: { files: machine.files, signal: sendSignal, isOff: noReload, canRestart: restart },
+    reload: { signal: sendSignal, isOff: noReload, canRestart: restart },
   })
 }
 

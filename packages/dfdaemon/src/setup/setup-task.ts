@@ -1,10 +1,12 @@
+import { isDeepStrictEqual } from 'node:util'
+import { AppError } from '@df/proto'
 import { applyEdits, removeEmptyFolders } from './apply.ts'
 import { BaselineFiles } from './baseline.ts'
 import { type Edit, setupEdits, undoEdits } from './edits.ts'
 import type { Machine } from './machine.ts'
 import type { Runtime } from './runtime-plan.ts'
 import { type PlanSettings, planFor } from './runtime-plans.ts'
-import type { RecordName, SetupRecord } from './setup-record.ts'
+import { type RecordName, recordTitle, type SetupRecord } from './setup-record.ts'
 
 /** What is to be done for one engine, or for those that share files. */
 export interface SetupTask {
@@ -69,6 +71,11 @@ export function undoTask({ files, records }: Machine, name: RecordName): SetupTa
  */
 export function commit({ files, records }: Machine, task: SetupTask): void {
   const { name, edits, old, record } = task
+  if (!isDeepStrictEqual(records.get(name), old)) {
+    throw new AppError('CONFIG_INVALID', `${recordTitle(name)} was set up by others just now`, {
+      hint: 'run it again; nothing was changed',
+    })
+  }
   if (record !== undefined) records.put(name, withLeftOver(record, old))
   try {
     applyEdits(files, edits)

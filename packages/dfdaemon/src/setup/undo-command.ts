@@ -1,7 +1,7 @@
 import { type Command, defineCommand } from '@df/kit'
 import { Type } from 'typebox'
 import { carryOut } from './carry-out.ts'
-import type { SendSignal } from './engine-reload.ts'
+import type { SendSignal } from './docker-daemon.ts'
 import { checkedMirror } from './mirror-address.ts'
 import { machineFlags, machineOf, pathFlags, pathsOf, writeFlags } from './place-flags.ts'
 import { type Runtime, runtimes } from './runtime-plan.ts'
@@ -44,12 +44,7 @@ export function undoCommand(sendSignal: SendSignal): Command {
           undoTask(machine, name) ??
           unrecordedTask(machine, name, { mirror, paths: pathsOf(flags) }),
       )
-      const reload = {
-        files: machine.files,
-        signal: sendSignal,
-        isOff: noReload,
-        canRestart: restart,
-      }
+      const reload = { signal: sendSignal, isOff: noReload, canRestart: restart }
       return await carryOut(tasks, { machine, io, dryRun, yes, reload })
     },
   })

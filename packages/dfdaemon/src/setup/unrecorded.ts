@@ -31,7 +31,7 @@ export function unrecordedTask(
     if (before === undefined) return []
     const after = withoutEntry(entry, { file: path, text: before, mirror })
     if (after === before) return []
-    const isLeftOver = isOwnFile(before) && saysNothing(entry, path, after)
+    const isLeftOver = isOwnFile(before) && saysNothing(entry, after)
     return [{ path, before, after: isLeftOver ? undefined : after, effect }]
   })
   const notes =

@@ -1,0 +1,69 @@
+import { type Logger, sleep } from '@df/kit'
+import { healthProblem } from './dfdaemon-health.ts'
+import type { EngineTools } from './engine-reload.ts'
+import { HealthTimer, type HealthTimerOptions, type Verdict } from './health-timer.ts'
+import type { Machine } from './machine.ts'
+import { perform } from './perform.ts'
+import type { RecordName } from './setup-record.ts'
+import { resumeTask, suspendTask } from './suspension.ts'
+
+export interface WatchdogOptions extends HealthTimerOptions {
+  machine: Machine
+  /** What it watches over. */
+  names: readonly RecordName[]
+  reload: EngineTools
+  logger: Logger
+}
+
+const POLL_MS = 1000
+
+/**
+ * Takes the mirror out of the configuration of engines while dfdaemon is unhealthy, and puts it back afterwards. All it
+ * knows is in the records, so it can be killed and started at any moment, and what users do by setup and undo counts.
+ * Returns when `signal` aborts, and leaves everything as it is.
+ */
+export async function watchMirrors(options: WatchdogOptions, signal: AbortSignal): Promise<void> {
+  const timers = new Map<string, HealthTimer>()
+  while (!signal.aborted) {
+    await look(options, timers)
+    await sleep(POLL_MS, signal).catch(() => undefined)
+  }
+}
+
+async function look(options: WatchdogOptions, timers: Map<string, HealthTimer>): Promise<void> {
+  const { machine, names, logger } = options
+  for (const name of names) {
+    try {
+      const mirror = machine.records.get(name)?.mirror
+      if (mirror === undefined) continue
+      const timer = timers.get(mirror) ?? new HealthTimer(options)
+      timers.set(mirror, timer)
+      const problem = await healthProblem(mirror, '/readyz')
+      await act(name, timer.observe(problem === undefined, performance.now()), {
+        ...options,
+        problem,
+      })
+    } catch (err) {
+      // The next look tries again.
+      logger.error({ err, engine: name }, 'the configuration of an engine cannot be changed')
+    }
+  }
+}
+
+async function act(
+  name: RecordName,
+  verdict: Verdict,
+  { machine, reload, logger, problem }: WatchdogOptions & { problem: string | undefined },
+): Promise<void> {
+  if (verdict === 'unsure') return
+  const task =
+    verdict === 'down'
+      ? suspendTask(machine, name, ({ effect }) => reload.canRestart || effect !== 'restart')
+      : resumeTask(machine, name)
+  if (task === undefined) return
+  const engines = await perform(machine, task, reload)
+  const files = task.edits.map(({ path }) => path)
+  const fields = { engine: name, files, engines, notes: task.notes }
+  if (verdict === 'up') logger.info(fields, 'dfdaemon is healthy: the mirror is back')
+  else logger.warn({ ...fields, problem }, 'dfdaemon is unhealthy: the mirror is taken out')
+}
