@@ -22,18 +22,27 @@ describe('the repository', () => {
   })
 
   it.each(packageNames())('%s declares what the table allows, to npm and to TypeScript', (name) => {
-    const manifest = readJson<{ dependencies?: Record<string, string> }>(
-      `packages/${name}/package.json`,
-    )
+    const manifest = readManifest(name)
     const config = readJson<{ references?: { path: string }[] }>(`packages/${name}/tsconfig.json`)
-    const dependencies = Object.keys(manifest.dependencies ?? {})
-      .filter((dependency) => dependency.startsWith('@df/'))
+    const needed = manifest.bin === undefined ? manifest.dependencies : manifest.devDependencies
+    const dependencies = Object.keys(needed ?? {})
+      .filter((dependency) => dependency.startsWith('@df/') && dependency !== '@df/testkit')
       .map((dependency) => dependency.slice('@df/'.length))
     const references = (config.references ?? []).map(({ path }) => path.replace('../', ''))
 
     const allowed = table.get(name) ?? new Set()
     expect(dependencies.filter((dependency) => !allowed.has(dependency))).toEqual([])
     expect(references.sort()).toEqual(dependencies.sort())
+  })
+
+  it.each(packageNames())('%s is published to no registry by mistake', (name) => {
+    expect(readManifest(name).private).toBe(true)
+  })
+
+  it('has programs that carry all they need, so that an installation asks no registry', () => {
+    const programs = packageNames().filter((name) => readManifest(name).bin !== undefined)
+    const fetching = programs.filter((name) => readManifest(name).dependencies !== undefined)
+    expect(fetching, 'move their dependencies to devDependencies (npm i -D)').toEqual([])
   })
 })
 
@@ -209,6 +218,15 @@ function sourcePaths(): string[] {
 
 function packageNames(): string[] {
   return readdirSync(join(root, 'packages'))
+}
+
+function readManifest(name: string) {
+  return readJson<{
+    private?: boolean
+    bin?: unknown
+    dependencies?: Record<string, string>
+    devDependencies?: Record<string, string>
+  }>(`packages/${name}/package.json`)
 }
 
 function readJson<T>(path: string): T {

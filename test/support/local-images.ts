@@ -1,4 +1,4 @@
-import { cp, mkdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, glob, mkdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { type Dockerd, runOk } from '@df/testkit'
 
@@ -91,6 +91,10 @@ async function addLibraries(root: string, program: string): Promise<void> {
 
 async function addNpm(root: string): Promise<void> {
   await addLibraries(root, process.execPath)
+  // The bundler is native code that needs more of glibc than Node does.
+  const bundlers = join(import.meta.dirname, '../../node_modules/@rolldown')
+  for await (const native of glob('binding-*/*.node', { cwd: bundlers }))
+    await addLibraries(root, join(bundlers, native))
   await cp(process.execPath, join(root, 'bin/node'))
   const command = await realpath(await runOk(['which', 'npm']))
   const npm = dirname(dirname(command))

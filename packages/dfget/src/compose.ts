@@ -1,14 +1,23 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { createAddressGuard, createOriginDispatcher, type Logger } from '@df/kit'
+import { createAddressGuard, createOriginDispatcher } from '@df/kit'
 import { createContentStore, Spool } from '@df/storage'
 import { createOriginClient } from '@df/transfer'
 import type { GetOptions } from './commands/get-options.ts'
 import type { Engine } from './engine/engine.ts'
 import { createEngine } from './engine/local-engine.ts'
-import { readPem } from './pem-file.ts'
+import { createNoteLogger } from './progress/log-notes.ts'
+import type { TrustFiles } from './trust-files.ts'
 
 const ORIGIN_CONNECT_MS = 3000
+
+/** What a peer is put together from, besides the command line. */
+export interface PeerParts {
+  version: string
+  trust: TrustFiles
+  /** Told what the peer warns of, a line each. */
+  note(text: string): void
+}
 
 /** What a download is made with. */
 export interface PeerTools {
@@ -20,15 +29,10 @@ export interface PeerTools {
 /**
  * Builds the peer that a command runs for itself. The person at the terminal named the URL, so its host may be
  * an internal one; hosts that it redirects to may not, unless allowed (design §8.5).
- * @throws AppError USAGE when a file named on the command line cannot be read
  */
-export async function composePeer(
-  options: GetOptions,
-  { version, logger }: { version: string; logger: Logger },
-): Promise<PeerTools> {
+export function composePeer(options: GetOptions, tools: PeerParts): PeerTools {
   const { supernodes, insecure, totalLimitBps } = options
-  const originCa = await readPem('cacert', options.caFile)
-  const supernodeCa = await readPem('supernode-ca', options.supernodeCaFile)
+  const { originCa, supernodeCa } = tools.trust
   const dispatcher = createOriginDispatcher({
     guard: createAddressGuard({ allow: [new URL(options.url).hostname, ...options.allowOrigin] }),
     connectTimeoutMs: ORIGIN_CONNECT_MS,
@@ -46,9 +50,9 @@ export async function composePeer(
         supernodes: isShared ? supernodes : [],
         ...(supernodeCa === undefined ? {} : { supernodeCa }),
         peerListen: { host: isShared ? anyAddress() : '127.0.0.1', port: 0 },
-        program: `dfget/${version}`,
+        program: `dfget/${tools.version}`,
         limits: { downBps: totalLimitBps, upBps: totalLimitBps, taskBps: 0 },
-        logger,
+        logger: createNoteLogger(tools.note),
       }),
     close: () => dispatcher.destroy(),
   }

@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type FileOrigin, generatedSource, readAll, startFileOrigin } from '@df/testkit'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Interruption } from './interruption.ts'
 import { CommandBench, type Result, until } from './test-support.ts'
 
@@ -25,8 +25,10 @@ describe('an interrupted download', () => {
   async function interrupted(args: string[]): Promise<Result> {
     origin.faults.set({ match: '', bps: 2_000_000 })
     const stop = new AbortController()
-    setTimeout(() => stop.abort(new Interruption('SIGTERM')), 700)
-    const result = await bench.dfget(args, stop.signal)
+    const running = bench.dfget(args, stop.signal)
+    await vi.waitUntil(() => origin.log.sentBytes() > 10 * PIECE, { timeout: 15_000 })
+    stop.abort(new Interruption('SIGTERM'))
+    const result = await running
     origin.faults.clear()
     return result
   }

@@ -1,21 +1,23 @@
 import { defaultDataDir, untilAborted } from '@df/kit'
 import { errorInfo, toAppError } from '@df/proto'
 import type { CommandContext } from './command-context.ts'
-import { cache } from './commands/cache.ts'
 import { type Operands, parseCommandLine } from './commands/command-line.ts'
 import { explain } from './commands/explain.ts'
 import { get } from './commands/get.ts'
 import { type GetOptions, parseGetOptions } from './commands/get-options.ts'
-import { composePeer } from './compose.ts'
+import type { PeerTools } from './compose.ts'
 import { Interruption } from './interruption.ts'
 import { isStdout } from './output/open-output.ts'
 import { OUTPUT_CLOSED } from './output/output-error.ts'
 import { errorLine } from './progress/lines.ts'
-import { createNoteLogger } from './progress/log-notes.ts'
 import { createJsonReporter, createTextReporter, type Reporter } from './progress/reporter.ts'
-import { sweepDownloads } from './sources/stored.ts'
+import { sweepDownloads } from './sources/sweep.ts'
+import { readTrustFiles } from './trust-files.ts'
 
-/** Runs one command; gives its exit code. Never rejects: an error is one line on stderr. */
+/**
+ * Runs one command; gives its exit code. Never rejects: an error is one line on stderr. Whatever needs an engine or a
+ * store is loaded when it comes to that: most downloads are a dfdaemon's work, and begin sooner so.
+ */
 export async function run(context: CommandContext): Promise<number> {
   const { stdout, stderr } = context
   try {
@@ -27,12 +29,14 @@ export async function run(context: CommandContext): Promise<number> {
       case 'version':
         stdout.write(`dfget ${context.version}\n`)
         return 0
-      case 'cache':
+      case 'cache': {
+        const { cache } = await import('./commands/cache.ts')
         await untilAborted(
           cache(line, { baseDir: baseDir(context), write: (text) => stdout.write(text) }),
           context.signal,
         )
         return 0
+      }
       case 'preheat': {
         const { preheat } = await import('./commands/preheat.ts')
         return await preheat(line, context)
@@ -56,22 +60,27 @@ export async function run(context: CommandContext): Promise<number> {
 async function runGet(line: Operands, context: CommandContext): Promise<number> {
   const options = parseGetOptions(line.operands, line.values)
   const reporter = reporterFor(options, context)
-  const logger = createNoteLogger((text) => reporter.note(text))
-  const peer = await composePeer(options, { version: context.version, logger })
+  const trust = await readTrustFiles(options)
+  let peer: PeerTools | undefined
   try {
     await get(options, {
       cwd: context.cwd,
       baseDir: baseDir(context),
       signal: context.signal,
       reporter,
-      engineAt: peer.engineAt,
+      async engineAt(dataDir) {
+        const { composePeer } = await import('./compose.ts')
+        const note = (text: string) => reporter.note(text)
+        peer = composePeer(options, { version: context.version, trust, note })
+        return peer.engineAt(dataDir)
+      },
     })
     await sweepDownloads(baseDir(context))
     return 0
   } catch (error) {
     return endWith(error, options, reporter, context)
   } finally {
-    await peer.close()
+    await peer?.close()
   }
 }
 

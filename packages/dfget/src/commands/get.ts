@@ -28,7 +28,7 @@ export interface GetContext {
   signal: AbortSignal
   reporter: Reporter
   /** An engine over a data directory, not started. */
-  engineAt(dataDir: string): Engine
+  engineAt(dataDir: string): Promise<Engine>
 }
 
 /** One run: what is asked for, and how far it got. */

@@ -14,7 +14,7 @@ import type { PeerDownload } from './download.ts'
 export interface OwnPeerOptions {
   dataDir: DataDir
   /** An engine over a data directory, not started. */
-  engineAt(dataDir: string): Engine
+  engineAt(dataDir: string): Promise<Engine>
   request: OpenRequest
   /** For people who meet what an interrupted download left. */
   about: DownloadAbout
@@ -28,7 +28,7 @@ export interface OwnPeerOptions {
 export async function openOwnPeer(options: OwnPeerOptions): Promise<PeerDownload> {
   const { dataDir, request, signal } = options
   await createDataDir(dataDir.path)
-  const engine = options.engineAt(dataDir.path)
+  const engine = await options.engineAt(dataDir.path)
   try {
     await engine.start()
   } catch (error) {

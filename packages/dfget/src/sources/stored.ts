@@ -13,9 +13,6 @@ export interface Place {
   isDownload: boolean
 }
 
-/** Unfinished downloads that nobody went on with for so long are given up. */
-const STALE_MS = 7 * 24 * 60 * 60 * 1000
-
 /**
  * The directory that the user names, or those of all unfinished downloads.
  * @throws AppError USAGE when the one named is no data directory
@@ -57,16 +54,5 @@ export async function withStore<T>(
   } finally {
     await store.stop()
     if (isDownload && isEmpty) await removeDataDir(path)
-  }
-}
-
-/** Removes the directories of downloads that were given up long ago. Never throws: it is no reason not to download. */
-export async function sweepDownloads(base: string): Promise<void> {
-  const staleSince = Date.now() - STALE_MS
-  for (const { path, about, begunAtMs } of await listDownloads(base)) {
-    if (begunAtMs > staleSince) continue
-    await withStore({ path, about, isDownload: true }, async (store) => {
-      for (const { task } of store.list()) await store.remove(task)
-    }).catch(() => {})
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createContentStore } from '@df/storage'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { sweepDownloads } from './stored.ts'
+import { sweepDownloads } from './sweep.ts'
 
 const DAY_SECONDS = 24 * 60 * 60
 let base: string
