@@ -18,6 +18,7 @@ const steps: [name: string, command: string[]][] = [
   ['lint', ['npm', 'run', '--silent', 'lint']],
   ['format', ['npm', 'run', '--silent', 'format:check']],
   ['dead code', ['npm', 'run', '--silent', 'dead']],
+  ['reference', ['npm', 'run', '--silent', 'docs', '--', '--check']],
 ]
 
 const total: Tally = { passed: 0, failed: 0 }

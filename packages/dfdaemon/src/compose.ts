@@ -10,12 +10,14 @@ import {
   isLoopbackAddress,
   type Logger,
   listen,
+  type Metrics,
   parseListen,
 } from '@df/kit'
 import { createRegistryClient, RedirectOrigins, Rights } from '@df/oci'
 import { AppError } from '@df/proto'
 import { createContentStore, Spool } from '@df/storage'
 import { createOriginClient } from '@df/transfer'
+import type { FastifyInstance } from 'fastify'
 import type { DaemonConfig } from './config.ts'
 import { createDaemonServer } from './http-server.ts'
 import { createDaemonMetrics } from './metrics.ts'
@@ -30,11 +32,17 @@ export interface ComposeTools {
   version: string
 }
 
+/** A dfdaemon put together; `server` and `metrics` for tests and for the reference of routes and metrics. */
+export interface Daemon extends Composition<DaemonConfig> {
+  server: FastifyInstance
+  metrics: Metrics
+}
+
 /** A dfdaemon, put together but not started. @throws AppError CONFIG_INVALID, STORAGE_FAILED */
 export async function composeDaemon(
   config: DaemonConfig,
   { logger, version }: ComposeTools,
-): Promise<Composition<DaemonConfig>> {
+): Promise<Daemon> {
   const { dataDir, cache, listen: listenText, peerListen, operatorToken } = config
   const upstreams = new Upstreams({ upstream: config.upstream, registries: config.registry })
   const originCa = await readCertificates('--origin-ca', config.originCa)
@@ -125,6 +133,8 @@ export async function composeDaemon(
     stop: async () => orders.stop(),
   }
   return {
+    server,
+    metrics,
     parts: [connections, engine, ordering, mirror],
     ready: () => {
       const peers = formatAddress(parseListen(peerListen).host, engine.peerPort)

@@ -44,7 +44,7 @@ export {
   parseListen,
 } from './listen.ts'
 export { createLogger, type Logger, type LoggerOptions, silentLogger } from './log.ts'
-export { createMetrics, type Metrics } from './metrics.ts'
+export { createMetrics, type MetricInfo, type Metrics } from './metrics.ts'
 export {
   createOriginDispatcher,
   type OriginDispatcherOptions,

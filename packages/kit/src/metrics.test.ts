@@ -31,3 +31,14 @@ test('names that do not follow the rule are refused', () => {
   expect(() => metrics.gauge('things_total', 'x')).toThrow('base units')
   expect(() => metrics.histogram('latency', 'x')).toThrow('_seconds, _bytes or _ratio')
 })
+
+test('it lists what was made, with labels, for the reference', () => {
+  const metrics = createMetrics('dfdaemon')
+  metrics.counter('things_total', 'Things', ['kind'])
+  expect(metrics.list()).toContainEqual({
+    name: 'dfdaemon_things_total',
+    type: 'counter',
+    help: 'Things',
+    labels: ['kind'],
+  })
+})

@@ -26,9 +26,18 @@ export interface Metrics {
   ): Histogram<L>
   /** What the HTTP factory counts, one set for all servers of the program. */
   readonly http: HttpMetrics
+  /** The metrics made here, by name; those of the process itself are not among them. */
+  list(): MetricInfo[]
   /** Text exposition format 0.0.4. */
   text(): Promise<string>
   readonly contentType: string
+}
+
+export interface MetricInfo {
+  name: string
+  type: 'counter' | 'gauge' | 'histogram'
+  help: string
+  labels: readonly string[]
 }
 
 interface HttpMetrics {
@@ -42,8 +51,13 @@ export function createMetrics(prefix: 'supernode' | 'dfdaemon' | 'dfget'): Metri
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
 
+  const made: MetricInfo[] = []
+  const note = (type: MetricInfo['type'], name: string, help: string, labels: readonly string[]) =>
+    made.push({ name: `${prefix}_${name}`, type, help, labels })
+
   const counter: Metrics['counter'] = (name, help, labels = []) => {
     checkName(name, /_total$/, 'a counter ends in _total')
+    note('counter', name, help, labels)
     return new Counter({ name: `${prefix}_${name}`, help, labelNames: labels, registers })
   }
   const gauge: Metrics['gauge'] = (name, help, labels = [], read) => {
@@ -52,6 +66,7 @@ export function createMetrics(prefix: 'supernode' | 'dfdaemon' | 'dfget'): Metri
       /(?<!_(total|ms|millis|milliseconds|minutes|percent|kb|mb|kib|mib|gb|gib))$/,
       'a gauge is named in base units (seconds, bytes, ratio) and does not end in _total',
     )
+    note('gauge', name, help, labels)
     const full = `${prefix}_${name}`
     if (read === undefined) return new Gauge({ name: full, help, labelNames: labels, registers })
     return new Gauge({
@@ -66,6 +81,7 @@ export function createMetrics(prefix: 'supernode' | 'dfdaemon' | 'dfget'): Metri
   }
   const histogram: Metrics['histogram'] = (name, help, labels = [], buckets = SECONDS_BUCKETS) => {
     checkName(name, /_(seconds|bytes|ratio)$/, 'a histogram ends in _seconds, _bytes or _ratio')
+    note('histogram', name, help, labels)
     const full = `${prefix}_${name}`
     return new Histogram({ name: full, help, labelNames: labels, buckets: [...buckets], registers })
   }
@@ -84,6 +100,7 @@ export function createMetrics(prefix: 'supernode' | 'dfdaemon' | 'dfget'): Metri
         'route',
       ]),
     },
+    list: () => made.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }

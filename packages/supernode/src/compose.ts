@@ -12,6 +12,7 @@ import {
   isLoopbackAddress,
   type Logger,
   listen,
+  type Metrics,
   parseListen,
   type Startable,
   TokenBucket,
@@ -47,9 +48,10 @@ const MAX_SPOOL_BYTES = 1024 ** 4
 /** Which hosts get what is pushed, by the setting. */
 const pushTargets = { off: undefined, seed: {}, hosts: { hosts: { share: 1 } } } as const
 
-/** A SuperNode put together; `server` for tests that look at its routes. */
+/** A SuperNode put together; `server` and `metrics` for tests and for the reference of routes and metrics. */
 export interface Supernode extends Composition<SupernodeConfig> {
   server: FastifyInstance
+  metrics: Metrics
 }
 
 /**
@@ -208,6 +210,7 @@ export async function composeSupernode(
 
   return {
     server,
+    metrics,
     parts: [
       store,
       { start: () => spool.start(), stop: async () => {} },
