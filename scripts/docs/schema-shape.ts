@@ -1,7 +1,7 @@
 /** The part of JSON Schema that our bodies use. */
 interface JsonSchema {
   type?: string
-  const?: unknown
+  const?: string
   anyOf?: readonly JsonSchema[]
   items?: JsonSchema
   properties?: Readonly<Record<string, JsonSchema>>
