@@ -12,6 +12,7 @@ packages=(
   busybox-static                                           # the content of the images
   nginx-light                                              # a web server in front of a registry and its storage
   apache2-utils openssl                                    # passwords, certificates
+  zsh                                                      # completion
   ca-certificates curl iperf3 procps
 )
 

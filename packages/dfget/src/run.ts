@@ -29,6 +29,11 @@ export async function run(context: CommandContext): Promise<number> {
       case 'version':
         stdout.write(`dfget ${context.version}\n`)
         return 0
+      case 'completion': {
+        const { completion } = await import('./commands/completion.ts')
+        stdout.write(completion(line.words))
+        return 0
+      }
       case 'cache': {
         const { cache } = await import('./commands/cache.ts')
         await untilAborted(

@@ -5,6 +5,12 @@ export { BufferPool } from './buffer-pool.ts'
 export { CLOSE_GRACE_MS, closeServer } from './close-server.ts'
 export type { CommandIo, CommandOutput } from './command/command-io.ts'
 export {
+  type CompletedCommand,
+  type CompletedFlag,
+  type CompletedValue,
+  completionScript,
+} from './command/completion.ts'
+export {
   type Command,
   type CommandInput,
   type CommandOptions,

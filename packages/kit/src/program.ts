@@ -2,7 +2,9 @@ import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { AppError, errorInfo, toAppError } from '@df/proto'
 import type { CommandIo, CommandOutput } from './command/command-io.ts'
+import { completionScript } from './command/completion.ts'
 import type { Command } from './command/define-command.ts'
+import { programCompletion } from './command/program-completion.ts'
 import type { CommonConfig, ConfigDefinition, Environment } from './config/define.ts'
 import { reconfigure } from './config/diff.ts'
 import { loadConfig } from './config/load.ts'
@@ -64,10 +66,10 @@ const STOP_DEADLINE_MS = 4500
 const LINGER_MS = 200
 
 /**
- * The life of a daemon in the foreground. Answers `--help`, `--version` and `config print|check|reference`, runs
- * a command of the program; else starts the parts, prints one line `ready …` on stdout, and runs until SIGTERM or SIGINT, which drain
- * within 5 s (a second one ends at once). SIGHUP reads the configuration again. Errors become one clear line
- * on stderr.
+ * The life of a daemon in the foreground. Answers `--help`, `--version`, `config print|check|reference` and
+ * `completion bash|zsh`, runs a command of the program; else starts the parts, prints one line `ready …` on stdout,
+ * and runs until SIGTERM or SIGINT, which drain within 5 s (a second one ends at once). SIGHUP reads the configuration
+ * again. Errors become one clear line on stderr.
  *
  * Resolves with the exit code, and ends the process shortly after if something keeps it alive.
  */
@@ -144,6 +146,9 @@ function answerOf<T>(options: ProgramOptions<T>, host: ProgramHost): string | un
   if (flags.help) return helpText(definition, commands)
   if (flags.version) return `${program} ${version}\n`
   if (command === '' || command.startsWith('-')) return undefined
+  if (command === 'completion') {
+    return completionScript(program, argv.slice(1), programCompletion(definition, commands))
+  }
   if (command !== 'config') throw unknownCommand(program, command, commands)
   switch (subcommand ?? '') {
     case 'print': {
@@ -166,7 +171,7 @@ function answerOf<T>(options: ProgramOptions<T>, host: ProgramHost): string | un
 }
 
 function unknownCommand(program: string, word: string, commands: readonly Command[]): AppError {
-  const meant = nearest(word, ['config', ...commands.map(({ name }) => name)])
+  const meant = nearest(word, ['config', 'completion', ...commands.map(({ name }) => name)])
   return new AppError('USAGE', `there is no command ${word}`, {
     hint:
       meant === undefined

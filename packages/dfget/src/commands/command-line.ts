@@ -8,6 +8,7 @@ import { preheatActions, preheatFlags, preheatJobFlags } from './preheat-flags.t
 /** A command line taken apart; nothing is interpreted yet but the command. */
 export type CommandLine =
   | ({ command: 'get' | 'cache' | 'preheat' | 'preheat jobs' } & Operands)
+  | { command: 'completion'; words: string[] }
   | { command: 'help'; text: string }
   | { command: 'version' }
 
@@ -27,6 +28,7 @@ export interface FlagValues {
 const getUsage = `Usage: dfget URL [-O FILE]
        dfget preheat IMAGE… | URL… | ls | show | cancel
        dfget cache ls|rm|verify
+       dfget completion bash|zsh
 
 Fetches a file through the hosts that have it already, and from its origin when that is better.`
 
@@ -50,21 +52,50 @@ const preheatJobsUsage = `Usage: dfget preheat ls
 
 Lists preheats, shows one, or ends some; what they fetched stays.`
 
-const epilogue = `Exit codes: 0 done, 1 unforeseen, 2 wrong usage, 3 not found, 4 no right, 5 network or origin,
-6 wrong content, 7 disk or file, 8 data directory in use, 9 refused address, 10 timed out.
-See docs/reference/exit-codes.md.`
+const getExamples = [
+  ['dfget https://example.com/big.iso', 'to ./big.iso, from hosts that have it'],
+  ['dfget https://example.com/a.tar -O - | tar x', 'to standard output, as it arrives'],
+  [
+    'dfget https://example.com/big.iso --supernode http://10.0.0.5:8002 --daemon none',
+    'as a peer of its own, without a dfdaemon',
+  ],
+] as const
+
+const cacheExamples = [
+  ['dfget cache ls', 'what unfinished downloads have stored'],
+  ['dfget cache rm --all --data-dir /srv/dfget', 'all of a folder'],
+] as const
+
+const preheatExamples = [
+  ['dfget preheat registry.lan/app:1 --share 50%', 'an image, to half of the hosts'],
+  [
+    'dfget preheat nginx:1.27 --platform linux/amd64 --label zone=a',
+    'one platform, to the hosts of a zone',
+  ],
+] as const
+
+const preheatJobsExamples = [
+  ['dfget preheat ls', 'all preheats, the newest first'],
+  ['dfget preheat cancel 0123456789abcdef', 'end one'],
+] as const
 
 const forms = {
-  get: { usage: getUsage, flags: getFlags, words: 0 },
-  cache: { usage: cacheUsage, flags: cacheFlags, words: 1 },
-  preheat: { usage: preheatUsage, flags: preheatFlags, words: 1 },
-  'preheat jobs': { usage: preheatJobsUsage, flags: preheatJobFlags, words: 1 },
+  get: { usage: getUsage, flags: getFlags, words: 0, examples: getExamples },
+  cache: { usage: cacheUsage, flags: cacheFlags, words: 1, examples: cacheExamples },
+  preheat: { usage: preheatUsage, flags: preheatFlags, words: 1, examples: preheatExamples },
+  'preheat jobs': {
+    usage: preheatJobsUsage,
+    flags: preheatJobFlags,
+    words: 1,
+    examples: preheatJobsExamples,
+  },
 } as const
 
 /**
  * @throws AppError USAGE for an unknown flag (naming the nearest known one) or a flag without its value
  */
 export async function parseCommandLine(argv: readonly string[]): Promise<CommandLine> {
+  if (argv[0] === 'completion') return { command: 'completion', words: argv.slice(1) }
   const command = commandOf(argv)
   const form = forms[command]
   const flags = withCommon(form.flags)
@@ -73,7 +104,7 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Command
   refuseUnknown(Object.keys(parsed), flags)
   const values = valuesOf(parsed)
   if (values.has('help')) {
-    return { command: 'help', text: formatHelp(form.usage, flags, epilogue) }
+    return { command: 'help', text: formatHelp({ ...form, flags }) }
   }
   if (values.has('version')) return { command: 'version' }
   return { command, operands: parsed._.map(String), values }

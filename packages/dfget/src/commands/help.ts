@@ -1,33 +1,29 @@
 import type { Flag } from './flags.ts'
 
-const COLUMNS = 100
-const TEXT_AT = 30
+export interface Help {
+  /** How it is written, and what it does. */
+  usage: string
+  flags: readonly Flag[]
+  /** Command lines, and what each does. */
+  examples: readonly (readonly [command: string, effect: string])[]
+}
 
-/** The help of a command: its usage, its flags by group, and what else there is to know. */
-export function formatHelp(usage: string, flags: readonly Flag[], epilogue: string): string {
+const exitCodes = `Exit codes: 0 done, 1 unforeseen, 2 wrong usage, 3 not found, 4 no right, 5 network or origin,
+6 wrong content, 7 disk or file, 8 data directory in use, 9 refused address, 10 timed out.
+See docs/reference/exit-codes.md.`
+
+/** The help of a command: its usage, its flags by group with one line for each, exit codes, examples. */
+export function formatHelp({ usage, flags, examples }: Help): string {
+  const width = Math.max(...flags.map((flag) => form(flag).length))
   const groups = Map.groupBy(flags, ({ group }) => group)
   const sections = [...groups].map(([group, members]) =>
-    [group, ...members.flatMap(flagLines)].join('\n'),
+    [group, ...members.map((flag) => `  ${form(flag).padEnd(width)}  ${flag.help}`)].join('\n'),
   )
-  return `${[usage, ...sections, epilogue].join('\n\n')}\n`
+  const shown = examples.map(([command, effect]) => `  # ${effect}\n  ${command}`)
+  return `${[usage, ...sections, exitCodes, ['Examples:', ...shown].join('\n')].join('\n\n')}\n`
 }
 
-function flagLines({ name, short, value, repeats, help }: Flag): string[] {
+function form({ name, short, value, repeats }: Flag): string {
   const operand = value === undefined ? '' : ` ${value}${repeats === true ? '…' : ''}`
-  const left = `  ${short === undefined ? '   ' : `-${short},`} --${name}${operand}`
-  const lines = wrap(help, COLUMNS - TEXT_AT).map((line) => ' '.repeat(TEXT_AT) + line)
-  const [first = '', ...rest] = lines
-  return left.length + 2 > TEXT_AT
-    ? [left, ...lines]
-    : [left.padEnd(TEXT_AT) + first.trimStart(), ...rest]
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines = ['']
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1) ?? ''
-    if (line !== '' && line.length + 1 + word.length > width) lines.push(word)
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
-  }
-  return lines
+  return `${short === undefined ? '   ' : `-${short},`} --${name}${operand}`
 }

@@ -118,6 +118,8 @@ test('its help has a line for each flag, those of the program apart, and the exa
       --log-level LEVEL  least important messages to log: trace, debug, info, warn, error or fatal (default info)
       --config FILE      read settings from a YAML, TOML or JSON file
 
+    Exit codes: 0 done, 2 wrong usage or configuration; all in docs/reference/exit-codes.md.
+
     Examples:
       # points docker at the mirror
       testd setup docker

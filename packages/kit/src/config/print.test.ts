@@ -60,6 +60,7 @@ Usage:
   testd [FLAG]…                     run
   testd config print|check [FLAG]…  show or check the configuration
   testd config reference            every setting, as Markdown
+  testd completion bash|zsh         a script for the shell
 
 Flags:
   --url URL           where to ask (required)
@@ -73,6 +74,8 @@ Flags:
   --config FILE       read settings from a YAML, TOML or JSON file
   --help              print this
   --version           print the version
+
+Exit codes: 0 done, 2 wrong usage or configuration; all in docs/reference/exit-codes.md.
 
 Examples:
   # ask x

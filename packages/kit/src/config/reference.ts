@@ -35,6 +35,8 @@ export function configReference(definition: Definition): string {
 
 type Line = readonly [left: string, right: string]
 
+const EXIT_CODES =
+  'Exit codes: 0 done, 2 wrong usage or configuration; all in docs/reference/exit-codes.md.'
 const configFlag: Line = ['--config FILE', 'read settings from a YAML, TOML or JSON file']
 const helpFlag: Line = ['--help', 'print this']
 
@@ -45,6 +47,7 @@ export function helpText(definition: Definition, commands: readonly Command[] = 
     [`${program} [FLAG]…`, 'run'],
     [`${program} config print|check [FLAG]…`, 'show or check the configuration'],
     [`${program} config reference`, 'every setting, as Markdown'],
+    [`${program} completion bash|zsh`, 'a script for the shell'],
     ...commands.map((command): Line => [commandUsage(program, command), command.summary]),
   ]
   const versionFlag: Line = ['--version', 'print the version']
@@ -55,6 +58,8 @@ export function helpText(definition: Definition, commands: readonly Command[] = 
     '',
     'Flags:',
     ...columns([...settings.map(flagLine), configFlag, helpFlag, versionFlag]),
+    '',
+    EXIT_CODES,
     ...exampleLines(examples),
     '',
   ].join('\n')
@@ -74,6 +79,8 @@ export function commandHelpText(program: string, command: Command): string {
     ...(programSettings.length === 0
       ? []
       : ['', `Flags of ${program}:`, ...columns([...programSettings.map(flagLine), configFlag])]),
+    '',
+    EXIT_CODES,
     ...exampleLines(examples),
     '',
   ].join('\n')
