@@ -26,10 +26,15 @@ export function commandsPage(programs: readonly string[]): string {
   ].join('\n')
 }
 
-/** The commands that the usage lines of a program name; `config` is explained there. */
+/** What the usage lines of a program say enough about. */
+const plain = ['config', 'completion']
+
+/** The commands that the usage lines of a program name. */
 function commandsIn(program: string, help: string): string[] {
   const names = help.matchAll(new RegExp(`^[ a-zA-Z:]* ${program} ([a-z][a-z-]*)`, 'gm'))
-  return [...new Set([...names].map(([, name = '']) => name))].filter((name) => name !== 'config')
+  return [...new Set([...names].map(([, name = '']) => name))].filter(
+    (name) => !plain.includes(name),
+  )
 }
 
 function helpOf(program: string, words: readonly string[]): string {

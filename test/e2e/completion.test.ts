@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const programs = ['dfget', 'dfdaemon', 'supernode'] as const
@@ -50,7 +51,7 @@ zpty -d shell`
     timeout: 20_000,
   })
   // Colours and movements of the cursor are not part of the line.
-  const plain = shown.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, '')
+  const plain = stripVTControlCharacters(shown)
   return plain.slice(plain.lastIndexOf(`${program} `) + program.length).trim()
 }
 

@@ -95,7 +95,8 @@ const forms = {
  * @throws AppError USAGE for an unknown flag (naming the nearest known one) or a flag without its value
  */
 export async function parseCommandLine(argv: readonly string[]): Promise<CommandLine> {
-  if (argv[0] === 'completion') return { command: 'completion', words: argv.slice(1) }
+  const [first, ...words] = argv
+  if (first === 'completion' && !asksForHelp(words)) return { command: 'completion', words }
   const command = commandOf(argv)
   const form = forms[command]
   const flags = withCommon(form.flags)
@@ -108,6 +109,10 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Command
   }
   if (values.has('version')) return { command: 'version' }
   return { command, operands: parsed._.map(String), values }
+}
+
+function asksForHelp(words: readonly string[]): boolean {
+  return words.some((word) => word === '--help' || word === '-h')
 }
 
 function commandOf([first, second]: readonly string[]): keyof typeof forms {
