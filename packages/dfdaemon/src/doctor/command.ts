@@ -7,6 +7,7 @@ import { certificatesCheck } from './certificates-check.ts'
 import type { Check } from './check.ts'
 import { clockCheck } from './clock-check.ts'
 import { diskCheck } from './disk-check.ts'
+import { enginesCheck } from './engines-check.ts'
 import { examine } from './examine.ts'
 import { limitsCheck } from './limits-check.ts'
 import { peersCheck } from './peers-check.ts'
@@ -24,6 +25,7 @@ const checks: readonly Check[] = [
   supernodeCheck,
   peersCheck,
   registryCheck,
+  enginesCheck,
   proxyCheck,
   certificatesCheck,
   clockCheck,

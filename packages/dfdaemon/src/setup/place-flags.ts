@@ -5,6 +5,17 @@ import { RootedFiles } from './rooted-files.ts'
 import type { EnginePaths } from './runtime-plan.ts'
 import { SetupRecords } from './setup-record.ts'
 
+/** Where setup keeps what undo needs, unless told otherwise. */
+export const STATE_DIR = '/var/lib/dragonfly/setup'
+
+/** Where engines have their files, unless told otherwise. */
+export const usualPaths: EnginePaths = {
+  dockerConfig: DOCKER_CONFIG,
+  containerdConfig: '/etc/containerd/config.toml',
+  containerdHosts: '/etc/containerd/certs.d',
+  containersFolder: '/etc/containers',
+}
+
 /** Flags of all commands that change the configuration of engines: which machine it is. */
 export const machineFlags = {
   root: Type.String({
@@ -14,7 +25,7 @@ export const machineFlags = {
   }),
   stateDir: Type.String({
     description: 'folder on that machine for what undo needs: the files as they were',
-    default: '/var/lib/dragonfly/setup',
+    default: STATE_DIR,
     unit: 'path',
   }),
   noReload: Type.Boolean({
@@ -37,22 +48,22 @@ export const writeFlags = {
 export const pathFlags = {
   dockerConfig: Type.String({
     description: 'configuration of docker',
-    default: DOCKER_CONFIG,
+    default: usualPaths.dockerConfig,
     unit: 'path',
   }),
   containerdConfig: Type.String({
     description: 'configuration of containerd',
-    default: '/etc/containerd/config.toml',
+    default: usualPaths.containerdConfig,
     unit: 'path',
   }),
   containerdHosts: Type.String({
     description: 'folder of hosts.toml files, when the configuration of containerd names none',
-    default: '/etc/containerd/certs.d',
+    default: usualPaths.containerdHosts,
     unit: 'path',
   }),
   containersDir: Type.String({
     description: 'folder of registries.conf, for podman and CRI-O',
-    default: '/etc/containers',
+    default: usualPaths.containersFolder,
     unit: 'path',
   }),
 }

@@ -1,16 +1,14 @@
-import { execFileSync } from 'node:child_process'
 import { type CommandIo, defineCommand } from '@df/kit'
 import { AppError } from '@df/proto'
 import { type Static, Type } from 'typebox'
 import { type DaemonConfig, daemonConfig } from '../config.ts'
 import { carryOut } from './carry-out.ts'
 import { healthProblem } from './dfdaemon-health.ts'
-import { dockerProcesses, type SendSignal } from './docker-daemon.ts'
-import { flagValue } from './engine-process.ts'
-import { checkedMirror, mirrorUrl, upstreamRegistry } from './mirror-address.ts'
+import type { SendSignal } from './docker-daemon.ts'
+import { checkedMirror, mirrorUrl } from './mirror-address.ts'
 import { machineFlags, machineOf, pathFlags, pathsOf, writeFlags } from './place-flags.ts'
+import { planSettings } from './plan-settings.ts'
 import { type Runtime, runtimes } from './runtime-plan.ts'
-import type { PlanSettings } from './runtime-plans.ts'
 import { recordNameOf } from './setup-record.ts'
 import { setupTask } from './setup-task.ts'
 
@@ -80,20 +78,16 @@ interface SetupRun {
 
 async function runSetup({ chosen, flags, config, io, sendSignal }: SetupRun): Promise<number> {
   const machine = machineOf(flags)
-  const paths = pathsOf(flags)
   const mirror = flags.mirror === undefined ? mirrorUrl(config.listen) : checkedMirror(flags.mirror)
   await checkHealth(mirror, flags.check, io)
-  const settings: PlanSettings = {
+  const settings = planSettings({
+    machine,
+    isThisMachine: flags.root === '/',
     mirror,
-    paths,
-    registries: flags.for.length > 0 ? flags.for : ['docker.io', ...Object.keys(config.registry)],
-    upstreamRegistry: upstreamRegistry(config),
-    containerdMajor: () => (flags.root === '/' ? installedMajor() : 1),
-    dockerFlags: () =>
-      dockerProcesses(machine.files, paths.dockerConfig).flatMap(
-        ({ args }) => flagValue(args, 'registry-mirror') ?? [],
-      ),
-  }
+    paths: pathsOf(flags),
+    config,
+    registries: flags.for,
+  })
   const tasks = [...new Set(chosen.map(recordNameOf))].map((name) => {
     const mine = chosen.filter((runtime) => recordNameOf(runtime) === name)
     return setupTask(machine, name, { settings, chosen: mine })
@@ -116,14 +110,4 @@ async function checkHealth(mirror: string, isNeeded: boolean, io: CommandIo): Pr
   const hint = 'start it, or name its address with --mirror'
   if (isNeeded) throw new AppError('DAEMON_UNREACHABLE', what, { hint })
   io.stderr.write(`warning: ${what}; ${hint}. Until then engines go to their registry.\n`)
-}
-
-/** 1 when it cannot be found out: what it writes then is right for 2 too. */
-function installedMajor(): number {
-  try {
-    const said = execFileSync('containerd', ['--version'], { stdio: 'pipe' }).toString()
-    return Number(/\bv?(\d+)\.\d+\.\d+/.exec(said)?.[1] ?? 1)
-  } catch {
-    return 1
-  }
 }

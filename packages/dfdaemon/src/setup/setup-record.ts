@@ -72,6 +72,12 @@ export class SetupRecords {
     }
   }
 
+  /** The record's file, where there is one that cannot be understood. @throws AppError OUTPUT_FAILED */
+  broken(name: RecordName): string | undefined {
+    const path = this.#path(name)
+    return this.#files.read(path) !== undefined && this.get(name) === undefined ? path : undefined
+  }
+
   /** @throws AppError OUTPUT_FAILED */
   put(name: RecordName, record: SetupRecord): void {
     this.#files.makeFolder(this.#folder, FOLDER_MODE)
