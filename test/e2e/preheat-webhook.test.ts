@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { PreheatSummary } from '@df/proto'
 import {
   type DockerRegistry,
@@ -11,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Lab, type TestProgram } from '../support/lab.ts'
 
 const token = 'the-token-of-the-operator'
+const robot = { user: 'robot', password: 'the-password-of-the-robot' }
 
 let lab: Lab
 let registry: DockerRegistry
@@ -19,17 +22,22 @@ let supernode: TestProgram
 beforeAll(async () => {
   lab = await Lab.open()
   const port = await freePort()
+  const authFile = join(await lab.folder('logins'), 'auth.json')
+  const auth = Buffer.from(`${robot.user}:${robot.password}`).toString('base64')
+  await writeFile(authFile, JSON.stringify({ auths: { [`127.0.0.1:${port}`]: { auth } } }))
   supernode = await lab.supernode({
     args: [
       `--operator-token=${token}`,
       `--registry=127.0.0.1:${port}=http://127.0.0.1:${port}`,
       '--preheat.on-push=seed',
+      `--preheat.auth-file=${authFile}`,
     ],
   })
   registry = lab.keep(
     await startDockerRegistry({
       directory: await lab.folder('registry'),
       port,
+      users: { [robot.user]: robot.password },
       notify: {
         url: `${supernode.url}/api/v1/registry-events`,
         authorization: `Bearer ${token}`,
@@ -45,7 +53,7 @@ async function preheats(): Promise<PreheatSummary[]> {
   return ((await response.json()) as { preheats: PreheatSummary[] }).preheats
 }
 
-describe('what is pushed to a registry that sends notifications', () => {
+describe('what is pushed to a private registry that sends notifications', () => {
   it('is at the SuperNode before anybody pulls it, also an index with its children', async () => {
     const layers = await lab.folder('layers')
     const [tiny, multi] = await Promise.all([
@@ -56,7 +64,7 @@ describe('what is pushed to a registry that sends notifications', () => {
       { image: tiny, architecture: 'amd64' },
       { image: multi, architecture: 'arm64' },
     ])
-    await pushImage(registry.url, 'team/app:1', index)
+    await pushImage(registry.url, 'team/app:1', index, { login: robot })
     const blobs = new Set([...tiny.blobs, ...multi.blobs].map(({ digest }) => digest))
     await expect
       .poll(

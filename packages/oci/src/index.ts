@@ -1,4 +1,5 @@
 export { AnonymousTokens, type AnonymousTokensOptions } from './anonymous-token.ts'
+export { loginInFile } from './auth/auth-file.ts'
 export { Keychain, type KeychainOptions } from './auth/keychain.ts'
 export type { StoredLogin } from './auth/stored-login.ts'
 export { type Challenge, parseChallenges } from './challenge.ts'

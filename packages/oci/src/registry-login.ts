@@ -52,11 +52,6 @@ export class RegistryLogin {
     return challenges.some(({ scheme }) => scheme === 'basic') ? basic : undefined
   }
 
-  /** Drops all tokens: call it when the registry did not take one. */
-  forget(): void {
-    this.#tokens.clear()
-  }
-
   async #token(url: URL, authorization: string): Promise<string> {
     const known = this.#tokens.get(url.href)
     const askedAtMs = this.#now()

@@ -18,7 +18,7 @@ import {
   TokenBucket,
 } from '@df/kit'
 import { AnonymousTokens } from '@df/oci'
-import { AppError, type TaskId } from '@df/proto'
+import { AppError, type PreheatRequest, type TaskId } from '@df/proto'
 import { createContentStore, Spool } from '@df/storage'
 import { createPieceServer } from '@df/transfer'
 import type { FastifyInstance } from 'fastify'
@@ -46,7 +46,6 @@ const ORIGIN_CONNECT_MS = 3000
 const MAX_SPOOL_BYTES = 1024 ** 4
 
 /** Which hosts get what is pushed, by the setting. */
-const pushTargets = { off: undefined, seed: {}, hosts: { hosts: { share: 1 } } } as const
 
 /** A SuperNode put together; `server` and `metrics` for tests and for the reference of routes and metrics. */
 export interface Supernode extends Composition<SupernodeConfig> {
@@ -171,6 +170,7 @@ export async function composeSupernode(
   const preheats = createPreheats({
     dataDir: config.dataDir,
     registries,
+    authFile: config.preheat.authFile,
     swarms,
     orders,
     origin,
@@ -189,7 +189,7 @@ export async function composeSupernode(
       ...(tls === undefined ? {} : { tls }),
     },
     api: { swarms, store, scheduler, version },
-    preheat: { preheats, registries, onPush: pushTargets[config.preheat.onPush] },
+    preheat: { preheats, registries, onPush: pushTarget(config) },
     pieces,
     redirected: redirects.answer,
   })
@@ -227,6 +227,14 @@ export async function composeSupernode(
       redirects.setRightsTtl(next.redirect.rightsTtl)
     },
   }
+}
+
+/** Where what is pushed goes; undefined: nowhere. */
+function pushTarget({ preheat }: SupernodeConfig): Pick<PreheatRequest, 'hosts'> | undefined {
+  const { onPush, onPushLabel, onPushShare } = preheat
+  if (onPush === 'off') return undefined
+  if (onPush === 'seed') return {}
+  return { hosts: { labels: onPushLabel, share: onPushShare / 100 } }
 }
 
 /** What the operator names as an origin is no internal address that others led us to. */

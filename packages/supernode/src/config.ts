@@ -1,6 +1,10 @@
 import { defaultDataDir, defineConfig, type Fault, faultsOf } from '@df/kit'
 import { configuredRegistryUrl, RedirectOrigins, redirectSettings } from '@df/oci'
+import { LabelsSchema } from '@df/proto'
 import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+const labels = Compile(LabelsSchema)
 
 const schema = Type.Object({
   listen: Type.String({
@@ -99,9 +103,27 @@ const schema = Type.Object({
   preheat: Type.Object({
     onPush: Type.Union([Type.Literal('off'), Type.Literal('seed'), Type.Literal('hosts')], {
       description:
-        'where to bring what is pushed to a registry of --registry that sends notifications: nowhere, to the SuperNode, or to all hosts too',
+        'where to bring what is pushed to a registry of --registry that sends notifications: nowhere, to the SuperNode, or to hosts too',
       default: 'off',
     }),
+    onPushLabel: Type.Record(Type.String(), Type.String(), {
+      description: 'label that hosts must have to get what is pushed: zone=a',
+      placeholder: 'KEY=VALUE',
+    }),
+    onPushShare: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      description: 'percentage of the hosts (with the labels) that get what is pushed, rounded up',
+      default: 100,
+      placeholder: 'PERCENT',
+    }),
+    authFile: Type.Optional(
+      Type.String({
+        description:
+          'logins for registries that preheats bring none for, as docker and podman write them (auth.json); read at each use',
+        unit: 'path',
+      }),
+    ),
   }),
   scheduler: Type.Object({
     seedSlots: Type.Integer({
@@ -129,6 +151,7 @@ export const supernodeConfig = defineConfig({
   check: (config) => [
     ...tlsFaults(config),
     ...faultsOf('registry', () => Object.values(config.registry).forEach(configuredRegistryUrl)),
+    ...onPushFaults(config),
     ...faultsOf('redirect', () => new RedirectOrigins(config.redirect)),
   ],
   examples: [
@@ -146,4 +169,24 @@ function tlsFaults({ tlsCert, tlsKey }: SupernodeConfig): Fault[] {
   if ((tlsCert === undefined) === (tlsKey === undefined)) return []
   const where = tlsCert === undefined ? 'tlsKey' : 'tlsCert'
   return [{ where, what: 'needs the other one of --tls-cert and --tls-key too' }]
+}
+
+function onPushFaults({ preheat }: SupernodeConfig): Fault[] {
+  const { onPush, onPushLabel, onPushShare } = preheat
+  const isChoosing = Object.keys(onPushLabel).length > 0 || onPushShare < 100
+  const faults: Fault[] = []
+  if (isChoosing && onPush !== 'hosts') {
+    faults.push({
+      where: 'preheat.onPush',
+      what: 'must be hosts when hosts are chosen by label or share',
+    })
+  }
+  if (!labels.Check(onPushLabel)) {
+    faults.push({
+      where: 'preheat.onPushLabel',
+      what: 'has a key or value that is no label',
+      hint: 'at most 64 of them, each of at most 63 letters, digits and -_./, as zone=a',
+    })
+  }
+  return faults
 }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, isAppError } from '@df/proto'
-import { type DockerConfig, loginKeys, parseDockerConfig } from './docker-config.ts'
+import { type AppError, isAppError } from '@df/proto'
+import { readAuthFile, storedIn } from './auth-file.ts'
+import type { DockerConfig } from './docker-config.ts'
 import { askCredentialHelper } from './helper.ts'
 import type { StoredLogin } from './stored-login.ts'
 
@@ -43,20 +43,16 @@ export class Keychain {
   }
 
   async #loginIn(
-    { logins, helpers, store }: DockerConfig,
+    config: DockerConfig,
     registry: string,
     repository: string,
   ): Promise<StoredLogin | undefined> {
-    const helper = helpers.get(registry) ?? store
+    const helper = config.helpers.get(registry) ?? config.store
     if (helper !== undefined) {
       const found = await this.#ask(helper, registry)
       if (found !== undefined) return found
     }
-    for (const key of loginKeys(registry, repository)) {
-      const login = logins.get(key)
-      if (login !== undefined) return login
-    }
-    return undefined
+    return storedIn(config, registry, repository)
   }
 
   async #ask(helper: string, registry: string): Promise<StoredLogin | undefined> {
@@ -73,7 +69,7 @@ export class Keychain {
   #read(path: string, isRequired: boolean): Promise<DockerConfig | undefined> {
     const known = this.#files.get(path)
     if (known !== undefined) return known
-    const reading = readConfig(path, isRequired)
+    const reading = readAuthFile(path, { isRequired })
     this.#files.set(path, reading)
     return reading
   }
@@ -97,27 +93,4 @@ function authFiles({ env, uid }: KeychainOptions): { path: string; isRequired: b
     ...(named ? [{ path: named, isRequired: true }] : []),
     ...usual.map((path) => ({ path, isRequired: false })),
   ]
-}
-
-async function readConfig(path: string, isRequired: boolean): Promise<DockerConfig | undefined> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    const { code = '' } = cause as NodeJS.ErrnoException
-    if (!isRequired && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined
-    throw new AppError('CONFIG_INVALID', `the logins in ${path} cannot be read (${code})`, {
-      cause,
-      hint: 'make it readable, or remove it',
-    })
-  }
-  try {
-    return parseDockerConfig(text)
-  } catch (error) {
-    if (!isAppError(error, 'CONFIG_INVALID')) throw error
-    throw new AppError('CONFIG_INVALID', `the logins in ${path} cannot be read: ${error.message}`, {
-      cause: error,
-      hint: 'log in again with docker or podman, or mend the file',
-    })
-  }
 }

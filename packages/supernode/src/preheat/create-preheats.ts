@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Logger, Metrics } from '@df/kit'
+import { loginInFile } from '@df/oci'
 import type { HostId, TaskId } from '@df/proto'
 import pLimit from 'p-limit'
 import type { SourceReaderOptions } from '../seed/source-reader.ts'
@@ -19,6 +20,8 @@ export interface CreatePreheatsOptions {
   dataDir: string
   /** Base URLs of registries by host. */
   registries: Readonly<Record<string, string>>
+  /** Logins of the operator, as docker and podman write them. */
+  authFile: string | undefined
   swarms: Swarms
   orders: Orders
   origin: SourceReaderOptions
@@ -28,7 +31,7 @@ export interface CreatePreheatsOptions {
 
 /** The preheats of a SuperNode, put together. */
 export function createPreheats(options: CreatePreheatsOptions): Preheats {
-  const { dataDir, registries, swarms, orders, origin, metrics, logger } = options
+  const { dataDir, registries, authFile, swarms, orders, origin, metrics, logger } = options
   const preheats: Preheats = new Preheats({
     store: new JobStore(join(dataDir, 'preheats'), logger),
     around: {
@@ -40,6 +43,13 @@ export function createPreheats(options: CreatePreheatsOptions): Preheats {
           .flatMap(({ host, labels }) => (labels === undefined ? [] : [{ host, labels }])),
       origin,
       registries,
+      async operatorLogin(registry, repository) {
+        if (authFile === undefined) return undefined
+        const login = await loginInFile(authFile, registry, repository)
+        if (login === undefined || !('identityToken' in login)) return login
+        logger.warn({ registry }, 'the login in preheat.authFile is an identity token: not used')
+        return undefined
+      },
       seeds: pLimit(SEEDS_AT_ONCE),
       retry: RETRY,
     },

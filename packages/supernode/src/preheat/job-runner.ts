@@ -1,5 +1,11 @@
 import { taskIdOf } from '@df/codec'
-import { configuredRegistryUrl, defaultRegistryUrl, parseReference } from '@df/oci'
+import {
+  configuredRegistryUrl,
+  defaultRegistryUrl,
+  type ImageReference,
+  type LoginCredentials,
+  parseReference,
+} from '@df/oci'
 import {
   type AppError,
   canonicalUrl,
@@ -42,6 +48,8 @@ export interface RunnerSurroundings {
   origin: SourceReaderOptions
   /** Base URLs of registries by host, where the request does not say it. */
   registries: Readonly<Record<string, string>>
+  /** The operator's own login. @throws AppError CONFIG_INVALID */
+  operatorLogin(registry: string, repository: string): Promise<LoginCredentials | undefined>
   /** Readings of all jobs together. */
   seeds: LimitFunction
   retry: RetryPolicy
@@ -65,6 +73,7 @@ export class JobRunner {
   readonly #busySubjects = new Set<number>()
   readonly #busyItems = new Set<number>()
   readonly #runs = new Map<number, ItemRun>()
+  /** By registry and repository, for which a login may be. */
   readonly #readers = new Map<string, RegistryReader>()
   #secrets: Secrets | undefined
 
@@ -130,7 +139,7 @@ export class JobRunner {
       jobId: job.id,
       persistence: this.#persistence,
       source: (signal) => this.#source(item, signal),
-      renewed: () => this.#renewed(item),
+      renewed: () => item.identity.kind === 'blob' && this.#renewed(item.of),
       replace: (host) => this.#replace(host),
       apply,
       signal: this.#stop.signal,
@@ -149,7 +158,10 @@ export class JobRunner {
       const items =
         subject.kind === 'url'
           ? [this.#urlItem(subject.of)]
-          : await this.#persistence.attempt(() => this.#imageItems(subject.of), { signal })
+          : await this.#persistence.attempt(() => this.#imageItems(subject.of), {
+              signal,
+              renewed: () => this.#renewed(subject.of),
+            })
       apply({ type: 'resolved', subject: at, items })
       this.work()
     } catch (cause) {
@@ -173,7 +185,7 @@ export class JobRunner {
   async #imageItems(image: string): Promise<NewItem[]> {
     const { platforms, referrers = false } = this.#options.job.request
     const reference = parseReference(image)
-    const reader = this.#reader(reference.registry)
+    const reader = await this.#reader(reference)
     const { signal } = this.#stop
     const blobs = await resolveImage(reference, { reader, platforms, referrers, signal })
     return blobs.map(({ digest, platform }) => {
@@ -185,8 +197,9 @@ export class JobRunner {
 
   async #source({ identity, of, url }: Item, signal: AbortSignal): Promise<Source> {
     if (identity.kind === 'blob') {
-      const { registry, repository } = parseReference(of)
-      return this.#reader(registry).blobSource(repository, identity.digest, signal)
+      const reference = parseReference(of)
+      const reader = await this.#reader(reference)
+      return reader.blobSource(reference.repository, identity.digest, signal)
     }
     const { signedUrls, headers = {} } = this.#secrets ?? {}
     return {
@@ -195,26 +208,34 @@ export class JobRunner {
     }
   }
 
-  #renewed({ identity, of }: Item): boolean {
-    if (identity.kind !== 'blob') return false
-    const reader = this.#reader(parseReference(of).registry)
-    reader.forgetTokens()
-    return reader.hasCredentials
+  /** Drops the login and its tokens; true when the next ones may be better. */
+  #renewed(image: string): boolean {
+    const key = readerKey(parseReference(image))
+    const reader = this.#readers.get(key)
+    this.#readers.delete(key)
+    return reader?.hasCredentials === true
   }
 
-  #reader(registry: string): RegistryReader {
-    const known = this.#readers.get(registry)
+  async #reader(reference: ImageReference): Promise<RegistryReader> {
+    const { registry, repository } = reference
+    const known = this.#readers.get(readerKey(reference))
     if (known !== undefined) return known
     const { job, around } = this.#options
-    const configured = job.request.registries?.[registry] ?? around.registries[registry]
-    const credentials = this.#secrets?.credentials[registry]
+    const secrets = this.#secrets
+    const named = job.request.registries?.[registry]
+    const own = around.registries[registry]
+    // Where a request says the registry is, the operator's login does not go: it could be anybody's server.
+    const isOwn = named === undefined || named === own
+    const credentials =
+      secrets?.credentials[registry] ??
+      (isOwn ? await around.operatorLogin(registry, repository) : undefined)
+    const base = named ?? own
     const reader = new RegistryReader({
-      base:
-        configured === undefined ? defaultRegistryUrl(registry) : configuredRegistryUrl(configured),
+      base: base === undefined ? defaultRegistryUrl(registry) : configuredRegistryUrl(base),
       ...(credentials === undefined ? {} : { credentials }),
       origin: around.origin,
     })
-    this.#readers.set(registry, reader)
+    if (secrets === this.#secrets) this.#readers.set(readerKey(reference), reader)
     return reader
   }
 
@@ -230,4 +251,8 @@ export class JobRunner {
     this.work()
     return true
   }
+}
+
+function readerKey({ registry, repository }: ImageReference): string {
+  return `${registry}/${repository}`
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PreheatJob, PreheatJobSchema } from '@df/proto'
@@ -209,6 +209,60 @@ describe('credentials of a preheat', () => {
       job: { id: job.id },
     })
     expect(await ended(second, job.id)).toMatchObject({ state: 'complete', errors: [] })
+  })
+})
+
+describe("the operator's logins", () => {
+  const users = { alice: 'the-password-of-alice', bob: 'the-password-of-bob' }
+
+  async function privateRegistry() {
+    const registry = await registryOf({ auth: { scheme: 'token', users } })
+    registry.content.addImage('team/app:1', await artifact('image'))
+    const dataDir = await mkdtemp(join(tmpdir(), 'df-preheat-'))
+    undos.push(() => rm(dataDir, { recursive: true, force: true }))
+    const authFile = join(dataDir, 'auth.json')
+    const flags = [`--registry=r.test=${registry.url}`, `--preheat.auth-file=${authFile}`]
+    const login = (name: string, password: string) =>
+      writeFile(
+        authFile,
+        JSON.stringify({ auths: { 'r.test/team': { username: name, password } } }),
+      )
+    return { registry, dataDir, flags, login }
+  }
+
+  it('are read at each use, and go on with a job whose credentials a restart lost', async () => {
+    const { registry, dataDir, flags, login } = await privateRegistry()
+    await login('alice', 'of last year')
+    const first = await bootSupernode({ dataDir, flags })
+    undos.push(() => first.stop())
+    const request = { images: ['r.test/team/app:1'] }
+    const refused = await post(first, request)
+    expect(await ended(first, refused.job.id)).toMatchObject({ state: 'failed' })
+    registry.faults.set({ match: 'manifests', status: 503 })
+    const credentials = { 'r.test': { username: 'bob', password: users.bob } }
+    const { job } = await post(first, { ...request, credentials })
+    await first.stop()
+    registry.faults.clear()
+    await login('alice', users.alice)
+    const second = await bootSupernode({ dataDir, flags })
+    undos.push(() => second.stop())
+    expect(await ended(second, job.id)).toMatchObject({ state: 'complete', errors: [] })
+  })
+
+  it('do not go where a request says that the registry is', async () => {
+    const { flags, login } = await privateRegistry()
+    await login('alice', users.alice)
+    const other = await registryOf({ auth: { scheme: 'basic', users } })
+    other.content.addImage('team/app:1', await artifact('image'))
+    const supernode = keep(await bootSupernode({ flags }))
+    const { job } = await post(supernode, {
+      images: ['r.test/team/app:1'],
+      registries: { 'r.test': other.url },
+    })
+    expect(await ended(supernode, job.id)).toMatchObject({
+      state: 'failed',
+      errors: [{ error: { code: 'ORIGIN_UNAUTHORIZED' } }],
+    })
   })
 })
 

@@ -107,11 +107,6 @@ export class RegistryReader {
     return authorization === undefined ? { url } : { url, headers: { authorization } }
   }
 
-  /** Tokens that were given are not used again. */
-  forgetTokens(): void {
-    this.#login.forget()
-  }
-
   async #open(
     request: { url: string; method?: 'HEAD'; headers?: Record<string, string> },
     signal: AbortSignal,
