@@ -1,4 +1,4 @@
-import { mkdir, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createEngine, type EngineLimits } from '@df/dfget'
 import {
@@ -11,6 +11,7 @@ import {
   type Logger,
   listen,
   type Metrics,
+  makeFolder,
   parseListen,
 } from '@df/kit'
 import { createRegistryClient, RedirectOrigins, Rights } from '@df/oci'
@@ -58,7 +59,8 @@ export async function composeDaemon(
   const metrics = createMetrics('dfdaemon')
   const daemonMetrics = createDaemonMetrics(metrics, () => engine)
   const supernodeCa = await readCertificates('--supernode-ca', config.supernodeCa)
-  const quotaBytes = cache.quota ?? (await halfOfFileSystem(dataDir))
+  const diskBytes = await openDataDir(dataDir)
+  const quotaBytes = cache.quota ?? Math.floor(diskBytes / 2)
   const store = createContentStore({
     dir: dataDir,
     quotaBytes,
@@ -151,12 +153,12 @@ function engineLimits({ limits: { down, up, task } }: Pick<DaemonConfig, 'limits
   return { downBps: down, upBps: up, taskBps: task }
 }
 
-/** @throws AppError STORAGE_FAILED */
-async function halfOfFileSystem(dataDir: string): Promise<number> {
+/** Makes the data directory; gives the size of its file system. @throws AppError STORAGE_FAILED */
+async function openDataDir(dataDir: string): Promise<number> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await makeFolder(dataDir, 0o700)
     const { bsize, blocks } = await statfs(dataDir)
-    return Math.floor((bsize * blocks) / 2)
+    return bsize * blocks
   } catch (cause) {
     throw new AppError('STORAGE_FAILED', `the data directory ${dataDir} cannot be used`, {
       cause,

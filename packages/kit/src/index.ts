@@ -50,6 +50,7 @@ export {
   parseListen,
 } from './listen.ts'
 export { createLogger, type Logger, type LoggerOptions, silentLogger } from './log.ts'
+export { makeFolder } from './make-folder.ts'
 export { createMetrics, type MetricInfo, type Metrics } from './metrics.ts'
 export {
   createOriginDispatcher,

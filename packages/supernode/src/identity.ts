@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
+import { link, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateSigningKey, type SigningKey, signingKeyFromPem } from '@df/codec'
+import { makeFolder } from '@df/kit'
 import { AppError, type HostId } from '@df/proto'
 
 /** Who this SuperNode is: the key it signs pieces and tickets with, and the id made from it. */
@@ -18,7 +19,7 @@ export interface SupernodeIdentity {
 export async function loadIdentity(dataDir: string): Promise<SupernodeIdentity> {
   const path = join(dataDir, 'signing-key.pem')
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await makeFolder(dataDir, 0o700)
     const key = signingKeyFromPem((await readIfThere(path)) ?? (await create(path)))
     const id = createHash('sha256').update(key.publicKey).digest('hex').slice(0, 32) as HostId
     return { id, key }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '@df/kit'
 import { type HostId, isHostId } from '@df/proto'
 
 /** The id of this host: drawn once and kept in the data directory. */
@@ -9,7 +10,7 @@ export async function loadHostId(dataDir: string): Promise<HostId> {
   const kept = (await readFile(path, 'utf8').catch(() => '')).trim()
   if (isHostId(kept)) return kept
   const drawn = randomBytes(16).toString('hex') as HostId
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await makeFolder(dataDir, 0o700)
   await writeFile(`${path}.new`, `${drawn}\n`, { mode: 0o600 })
   await rename(`${path}.new`, path)
   return drawn

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '@df/kit'
 import { AppError, canonicalUrl, lengthPrefixed } from '@df/proto'
 
 /**
@@ -54,7 +55,7 @@ function downloadsDir(base: string): string {
 /** @throws AppError STORAGE_FAILED */
 export async function createDataDir(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolder(path, 0o700)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new AppError('STORAGE_FAILED', `cannot keep pieces in '${path}': ${why}`, {
