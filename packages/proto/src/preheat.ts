@@ -130,12 +130,11 @@ export const PreheatItemSchema = Type.Object(
 )
 export type PreheatItem = Static<typeof PreheatItemSchema>
 
-/** `failed`: something of it failed and nothing runs any more. */
+/** `failed`: something of it failed and nothing runs any more. One that is cancelled is gone. */
 export const PreheatStateSchema = Type.Union([
   Type.Literal('running'),
   Type.Literal('complete'),
   Type.Literal('failed'),
-  Type.Literal('cancelled'),
 ])
 export type PreheatState = Static<typeof PreheatStateSchema>
 

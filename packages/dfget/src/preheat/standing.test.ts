@@ -39,9 +39,8 @@ test('what failed is told once for each reason, images that are not there first'
   ])
 })
 
-test('a job that is complete has no errors, one that somebody cancelled says so', () => {
+test('a job that is complete has no errors', () => {
   expect(jobErrors(jobOf({ state: 'complete' }))).toEqual([])
-  expect(jobErrors(jobOf({ state: 'cancelled' }))).toMatchObject([{ code: 'TASK_DELETED' }])
 })
 
 test('an error of a newer SuperNode is told, its code being unknown here', () => {

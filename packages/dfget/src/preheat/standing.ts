@@ -67,9 +67,6 @@ function itemFailures({ of, error, hosts }: PreheatItem): PreheatFailure[] {
 /** What a job that did not end well ends the command with, the first deciding the exit code; none when it is complete. */
 export function jobErrors(job: PreheatJob): AppError[] {
   if (job.state === 'complete') return []
-  if (job.state === 'cancelled') {
-    return [new AppError('TASK_DELETED', `preheat ${job.id} was cancelled`)]
-  }
   const errors = failuresOf(job).map(({ of, error: { code, message, hint } }) => {
     const options = hint === undefined ? {} : { hint }
     return new AppError(isErrorCode(code) ? code : 'INTERNAL', `${of}: ${message}`, options)

@@ -40,6 +40,9 @@ export function preheatWatch(
         'a content cannot be preheated',
       )
     },
+    cancelled({ id }) {
+      logger.info({ preheat: id }, 'preheat was cancelled')
+    },
     ended({ id, state, items: all, createdAtMs, finishedAtMs, errors }) {
       const failed = all.filter((item) => itemState(item) === 'failed').length
       const tookMs = (finishedAtMs ?? createdAtMs) - createdAtMs

@@ -20,6 +20,8 @@ export interface PreheatWatch {
   /** An item has all it should have, or failed. */
   itemEnded(job: Job, item: number): void
   ended(job: Job): void
+  /** Somebody ended and forgot it. */
+  cancelled(job: Job): void
 }
 
 export interface PreheatsOptions {
@@ -127,10 +129,12 @@ export class Preheats implements Startable {
   /** Ends the job if it is under way, and forgets it. What it brought somewhere stays there. @throws AppError TASK_NOT_FOUND */
   async delete(id: string): Promise<void> {
     const { job, runner } = this.#entry(id)
-    this.#apply(job, { type: 'cancelled' })
-    runner?.stop(new AppError('TASK_DELETED', 'the preheat was cancelled'))
     this.#entries.delete(id)
     this.#unsaved.delete(job)
+    if (runner !== undefined) {
+      runner.stop(new AppError('TASK_DELETED', 'the preheat was cancelled'))
+      this.#options.watch.cancelled(job)
+    }
     await this.#options.store.remove(id)
   }
 
@@ -156,7 +160,7 @@ export class Preheats implements Startable {
       hosts,
     })
     if (kept.hosts !== undefined && hosts.length === 0) {
-      this.#apply(job, { type: 'trouble', of: 'hosts', error: noHosts })
+      applyEvent(job, { type: 'trouble', of: 'hosts', error: noHosts }, job.createdAtMs)
     }
     await store.save(job)
     watch.started(job)
@@ -177,6 +181,8 @@ export class Preheats implements Startable {
   }
 
   #apply(job: Job, event: JobEvent): void {
+    // A forgotten job must not come back by what its work still tells.
+    if (!this.#entries.has(job.id)) return
     const { watch } = this.#options
     const item = 'item' in event ? job.items[event.item] : undefined
     const before = item === undefined ? undefined : itemState(item)

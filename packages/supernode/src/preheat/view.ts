@@ -26,7 +26,7 @@ export function jobView(job: Job, live: LiveBytes): PreheatJob {
       state: itemState(item),
       error: item.seedError ?? Object.values(item.hostErrors)[0] ?? null,
       seed: { haveBytes: seedBytes(item, at, live), state: stepState(item.seed) },
-      hosts: hostSteps(job, item, live).filter(({ state }) => showsAll || state === 'failed'),
+      hosts: showsAll || item.hosts.includes('f') ? hostSteps(job, item, { live, showsAll }) : [],
     })),
   }
 }
@@ -60,9 +60,14 @@ function seedBytes(item: Item, at: number, live: LiveBytes): number {
   return item.seed === 'c' ? (item.contentLength ?? 0) : live.seed(at)
 }
 
-function hostSteps({ hosts }: Job, item: Item, live: LiveBytes): PreheatItem['hosts'] {
-  return hosts.map((host, index) => {
+function hostSteps(
+  { hosts }: Job,
+  item: Item,
+  { live, showsAll }: { live: LiveBytes; showsAll: boolean },
+): PreheatItem['hosts'] {
+  return hosts.flatMap((host, index) => {
     const state = stepState(item.hosts[index])
+    if (!showsAll && state !== 'failed') return []
     return {
       host,
       state,
