@@ -114,6 +114,17 @@ describe('a preheat of an image', () => {
     expect((await ended(supernode, job.id)).totals.items).toBe(3)
   })
 
+  it('is one job for the same request, also when both come at once', async () => {
+    const registry = await registryOf()
+    registry.content.addImage('team/app:1', await artifact('image'))
+    registry.faults.set({ match: 'manifests', status: 503 })
+    const supernode = keep(await bootSupernode())
+    const request = { images: ['r.test/team/app:1'], registries: { 'r.test': registry.url } }
+    const answers = await Promise.all([1, 2, 3].map(() => post(supernode, request)))
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 202])
+    expect(new Set(answers.map(({ job }) => job.id)).size).toBe(1)
+  })
+
   it('tells what is missing, and brings the rest', async () => {
     const registry = await registryOf()
     registry.content.addImage('team/app:1', await artifact('image'))

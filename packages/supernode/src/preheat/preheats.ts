@@ -42,6 +42,8 @@ interface Entry {
 export class Preheats implements Startable {
   readonly #options: PreheatsOptions
   readonly #entries = new Map<string, Entry>()
+  /** Jobs that are being written down for the first time, by key. */
+  readonly #beginning = new Map<string, Promise<Entry>>()
   /** Jobs whose file is behind. */
   readonly #unsaved = new Set<Job>()
   #timer: NodeJS.Timeout | undefined
@@ -86,8 +88,9 @@ export class Preheats implements Startable {
    */
   async post(request: PreheatRequest): Promise<{ job: PreheatJob; isNew: boolean }> {
     const prepared = prepareRequest(request)
-    const known = this.#running().find(({ job }) => job.key === prepared.key)
-    if (known === undefined) return { job: this.#view(await this.#begin(prepared)), isNew: true }
+    const found = this.#underWay(prepared.key)
+    if (found === undefined) return { job: this.#view(await this.#begin(prepared)), isNew: true }
+    const known = await found
     if (prepared.secrets !== undefined) {
       known.job.hadSecrets = true
       known.runner?.give(prepared.secrets)
@@ -103,11 +106,12 @@ export class Preheats implements Startable {
   async pushed(repository: string, request: PreheatRequest): Promise<void> {
     const key = `push:${repository}`
     const { kept, secrets } = prepareRequest(request)
-    const known = this.#running().find(({ job }) => job.key === key)
-    if (known === undefined) {
+    const found = this.#underWay(key)
+    if (found === undefined) {
       await this.#begin({ kept, secrets, key })
       return
     }
+    const known = await found
     for (const of of kept.images ?? [])
       this.#apply(known.job, { type: 'subject', kind: 'image', of })
     known.runner?.work()
@@ -143,7 +147,20 @@ export class Preheats implements Startable {
     return [...this.#entries.values()].filter(({ job }) => job.state === state).length
   }
 
-  async #begin({ kept, secrets, key }: PreparedRequest): Promise<Entry> {
+  /** The same request may come again while the first is being written down. */
+  #underWay(key: string): Entry | Promise<Entry> | undefined {
+    return this.#beginning.get(key) ?? this.#running().find(({ job }) => job.key === key)
+  }
+
+  #begin(prepared: PreparedRequest): Promise<Entry> {
+    const beginning = this.#keepAndRun(prepared).finally(() => {
+      this.#beginning.delete(prepared.key)
+    })
+    this.#beginning.set(prepared.key, beginning)
+    return beginning
+  }
+
+  async #keepAndRun({ kept, secrets, key }: PreparedRequest): Promise<Entry> {
     if (this.#running().length >= MAX_RUNNING) {
       throw new AppError('REQUEST_INVALID', `${MAX_RUNNING} preheats are under way already`, {
         hint: 'wait until some have ended, or delete them; one may have up to 1000 images',
@@ -217,11 +234,12 @@ export class Preheats implements Startable {
 
   async #save(): Promise<void> {
     for (const job of [...this.#unsaved]) {
-      this.#unsaved.delete(job)
+      // It may have been forgotten while another one was written.
+      if (!this.#unsaved.delete(job)) continue
       try {
         await this.#options.store.save(job)
       } catch (err) {
-        this.#unsaved.add(job)
+        if (this.#entries.has(job.id)) this.#unsaved.add(job)
         this.#options.logger.warn({ err, preheat: job.id }, 'a preheat job cannot be kept')
         return
       }
