@@ -19,7 +19,20 @@ export interface RunningSupernode extends AsyncDisposable {
 export async function bootSupernode(
   options: { dataDir?: string; listen?: string; flags?: string[] } = {},
 ): Promise<RunningSupernode> {
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'df-supernode-')))
+  if (options.dataDir !== undefined) return await boot(options.dataDir, options)
+  const dataDir = await mkdtemp(join(tmpdir(), 'df-supernode-'))
+  try {
+    return await boot(dataDir, options)
+  } catch (error) {
+    await rm(dataDir, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function boot(
+  dataDir: string,
+  options: { dataDir?: string; listen?: string; flags?: string[] },
+): Promise<RunningSupernode> {
   const { config } = loadConfig(supernodeConfig, {
     argv: [
       `--listen=${options.listen ?? '127.0.0.1:0'}`,
