@@ -45,7 +45,7 @@ export {
   callerIdentity,
   fieldValue,
   type HeaderFields,
-  isHopByHop,
+  stayingFields,
 } from './serving/headers.ts'
 export { LentBuffers } from './serving/lent-buffers.ts'
 export {

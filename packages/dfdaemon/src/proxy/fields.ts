@@ -1,20 +1,13 @@
 import type { IncomingMessage } from 'node:http'
-import { isHopByHop } from '@df/oci'
+import { stayingFields } from '@df/oci'
 
 /** Header fields as they were sent: name, value, name, value … */
 export type RawFields = readonly string[]
 
 /** The fields that go on to the other side, names and order as sent; only what concerns the connection stays here. */
 export function passedOn(raw: RawFields): string[] {
-  const named = new Set(
-    valuesOf(raw, 'connection')
-      .flatMap((value) => value.split(','))
-      .map((name) => name.trim().toLowerCase()),
-  )
-  return raw.filter((_, index) => {
-    const name = (raw[index - (index % 2)] ?? '').toLowerCase()
-    return !isHopByHop(name) && !named.has(name)
-  })
+  const stays = stayingFields(valuesOf(raw, 'connection'))
+  return raw.filter((_, index) => !stays((raw[index - (index % 2)] ?? '').toLowerCase()))
 }
 
 /** The fields with one of them replaced, or put in front when it is not there. */

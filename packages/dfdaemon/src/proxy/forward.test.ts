@@ -47,6 +47,28 @@ describe('a request in absolute form', () => {
     expect(answer).toContain('not really gzip')
   })
 
+  it('keeps its framing and its host, whatever Connection names', async () => {
+    const seen: string[] = []
+    const origin = await serve((request, response) => {
+      void text(request).then((body) => {
+        seen.push(`${request.url} ${request.headers.host} ${body}`)
+        response.end('done')
+      })
+    })
+    const { url } = await startMirror()
+    const hidden = 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n'
+    const answer = await raw(url, [
+      `GET ${origin.url}/open HTTP/1.1`,
+      'Host: x',
+      'Connection: close, content-length, host',
+      `Content-Length: ${hidden.length}`,
+      '',
+      hidden.slice(0, -4),
+    ])
+    expect(answer).toMatch(/^HTTP\/1.1 200 /)
+    expect(seen).toEqual([`/open ${new URL(origin.url).host} ${hidden}`])
+  })
+
   it.each(['PUT', 'POST', 'PATCH', 'DELETE'])(
     'may be a %s with a body of any length',
     async (method) => {
@@ -251,6 +273,45 @@ describe('a change of the protocol', () => {
     socket.end('hello')
     expect(head.toString() + (await text(socket))).toBe('first:hello')
   })
+
+  it.each([1, 2])(
+    'may have a body, sent in %d parts, before the protocol changes',
+    async (parts) => {
+      const body = JSON.stringify({ Detach: false, Tty: true })
+      const origin = await serve(() => {})
+      origin.server.on('upgrade', async (_, socket: Socket, head: Buffer) => {
+        let got = head.toString()
+        while (got.length < body.length) got += String((await once(socket, 'data'))[0])
+        socket.write(
+          `HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${got} then `,
+        )
+        socket.pipe(socket)
+      })
+      const { url } = await startMirror()
+      const client = netConnect(Number(port(url)), '127.0.0.1')
+      onTestFinished(() => void client.destroy())
+      const half = parts === 1 ? body.length : 5
+      client.write(
+        [
+          `POST ${origin.url}/exec/1/start HTTP/1.1`,
+          'Host: x',
+          ...['Connection: Upgrade', 'Upgrade: tcp', `Content-Length: ${body.length}`],
+          '',
+          body.slice(0, half),
+        ].join('\r\n'),
+      )
+      if (parts === 2) setTimeout(() => client.write(`${body.slice(half)}early `), 50)
+      let said = ''
+      const until = async (end: string) => {
+        while (!said.includes(end)) said += String((await once(client, 'data'))[0])
+      }
+      await until(' then ')
+      client.write('late')
+      await until('late')
+      expect(said).toMatch(/^HTTP\/1.1 101 UPGRADED\r\n/)
+      expect(said.split('\r\n\r\n')[1]).toBe(`${body} then ${parts === 2 ? 'early ' : ''}late`)
+    },
+  )
 
   it('that the origin refuses is answered with its refusal', async () => {
     const origin = await serve((_, response) =>

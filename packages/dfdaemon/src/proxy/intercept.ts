@@ -25,6 +25,8 @@ interface Opened {
   at: HostAndPort
   client: string
   requests: number
+  /** Requests that are not answered yet, and changes of the protocol, which never are. */
+  pending: number
 }
 
 const HANDSHAKE_MS = 10_000
@@ -69,7 +71,9 @@ export class Interceptor {
         )
       },
     })
-    tls.once('secureConnection', (opened) => this.#serve(opened, { at, client, requests: 0 }))
+    tls.once('secureConnection', (opened) =>
+      this.#serve(opened, { at, client, requests: 0, pending: 0 }),
+    )
     tls.once('tlsClientError', (error: NodeJS.ErrnoException) => {
       const told = error.code?.startsWith('ERR_SSL_') === true
       if (clients.refused(client, { told })) onRefused(at, error.code ?? 'left')
@@ -82,11 +86,10 @@ export class Interceptor {
     return undefined
   }
 
-  /** No further request on connections that are kept for one. */
+  /** Ends the connections that nothing is under way on, and the others when their answers are out. */
   drain(): void {
     this.#isDraining = true
-    this.#server.keepAliveTimeout = 1
-    for (const [socket, { requests }] of this.#opened) if (requests === 0) socket.destroy()
+    for (const [socket, { pending }] of this.#opened) if (pending === 0) socket.destroy()
   }
 
   #serve(socket: TLSSocket, opened: Opened): void {
@@ -100,6 +103,13 @@ export class Interceptor {
       if (clients.refused(opened.client, { told: false })) onRefused(opened.at, 'left')
     })
     this.#server.emit('connection', socket)
+  }
+
+  #answered(socket: Socket): void {
+    const opened = this.#opened.get(socket)
+    if (opened === undefined) return
+    opened.pending--
+    if (this.#isDraining && opened.pending === 0) socket.destroySoon()
   }
 
   #createServer(): Server {
@@ -117,12 +127,15 @@ export class Interceptor {
       const opened = this.#opened.get(request.socket)
       if (opened === undefined) return undefined
       if (opened.requests++ === 0) this.#options.clients.accepted(opened.client)
+      opened.pending++
       return opened.at
     }
     const answer = (request: IncomingMessage, response: ServerResponse) => {
       const at = admit(request)
       if (at === undefined) return void response.destroy()
       if (this.#isDraining) response.shouldKeepAlive = false
+      const { socket } = request
+      response.once('close', () => this.#answered(socket))
       this.#options.handlers.answer(request, response, at)
     }
     server.on('request', answer)

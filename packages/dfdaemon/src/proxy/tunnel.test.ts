@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type ServerResponse } from 'node:http'
 import { createSecureServer as createHttp2Server, connect as http2Connect } from 'node:http2'
+import { createServer as createHttpsServer } from 'node:https'
 import {
   type AddressInfo,
   createServer as createTcpServer,
@@ -200,6 +201,44 @@ describe('TLS of a listed host', () => {
     mirror.proxy.drain()
     await closed
     await expect.poll(() => mirror.metrics()).toContain('dfdaemon_proxy_opened_connections 0')
+  })
+
+  it('ends at once for connections kept after a request, and after their answer for those under way', async () => {
+    const answers: ServerResponse[] = []
+    const server = createHttpsServer(await registryCa.issue('localhost'), (request, response) => {
+      if (request.url === '/slow') answers.push(response.writeHead(200).on('error', () => {}))
+      else response.end('quick')
+    })
+    const at = await listening(server)
+    const mirror = await startMirror({
+      proxy: {
+        intercept: new HostPatterns(['localhost']),
+        leaves: await leaves(),
+        outgoing: new Outgoing({ ca: registryCa.certificate }),
+      },
+    })
+    const [kept, busy] = await Promise.all([
+      through(mirror, at, own.cert),
+      through(mirror, at, own.cert),
+    ])
+    const quick = `GET / HTTP/1.1\r\nHost: ${at}\r\n\r\n`
+    kept.write(quick)
+    busy.write(quick.replace('/ ', '/slow '))
+    await once(kept, 'data')
+    await expect.poll(() => answers).toHaveLength(1)
+    answers[0]?.write('begun')
+    await once(busy, 'data')
+
+    const startedMs = performance.now()
+    const ended = once(kept, 'close')
+    mirror.proxy.drain()
+    kept.resume()
+    await ended
+    expect(performance.now() - startedMs).toBeLessThan(1000)
+    expect(busy.destroyed).toBe(false)
+    const rest = text(busy)
+    answers[0]?.end(' and done')
+    expect(await rest).toContain(' and done')
   })
 
   it('is left alone when it is passed by, and when it is none', async () => {

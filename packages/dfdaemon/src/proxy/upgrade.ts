@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { originErrorOf } from '@df/kit'
 import { passedOn } from './fields.ts'
@@ -19,9 +21,13 @@ export interface Upgrade {
   outgoing: Outgoing
 }
 
-/** Whether the request is one to change the protocol; HTTP/2 in plain text is not passed on, and nobody needs it. */
+/**
+ * Whether the request is one to change the protocol. HTTP/2 in plain text is not passed on, and nobody needs it; a request
+ * whose body has no length is answered as a plain one.
+ */
 export function wantsUpgrade({ headers }: IncomingMessage): boolean {
-  return headers.upgrade !== undefined && !/\bh2c\b/i.test(headers.upgrade)
+  const { upgrade, 'transfer-encoding': coding } = headers
+  return upgrade !== undefined && !/\bh2c\b/i.test(upgrade) && coding === undefined
 }
 
 /**
@@ -47,13 +53,20 @@ export async function passUpgrade({
     setHost: false,
     maxHeaderSize: MAX_HEADER_BYTES,
   })
-  const leave = () => asked.destroy()
+  const left = new AbortController()
+  const leave = () => {
+    left.abort()
+    asked.destroy()
+  }
   socket.once('close', leave)
+  // Node takes the body for the first words of the new protocol (docker exec has one).
+  const bodyBytes = Number(request.headers['content-length'] ?? 0)
+  const early = head.subarray(bodyBytes)
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   asked.once('upgrade', (answer, upstream: Socket, upstreamHead) => {
     socket.off('close', leave)
     socket.write(headOf(answer))
-    socket.unshift(head)
+    socket.unshift(early)
     upstream.unshift(upstreamHead)
     joinSockets(socket, upstream).then(() => resolve(101), reject)
   })
@@ -61,8 +74,29 @@ export async function passUpgrade({
     passRefusal(request, socket, answer).then(() => resolve(answer.statusCode ?? 502), reject)
   })
   asked.on('error', (error) => reject(originErrorOf(error)))
-  asked.end()
+  Readable.from(
+    bodyOf(socket, head.subarray(0, bodyBytes), { bodyBytes, signal: left.signal }),
+  ).pipe(asked)
   return await promise
+}
+
+/** The body of a request whose socket is no longer read as HTTP: what came with its head, and what is still to come. */
+async function* bodyOf(
+  socket: Socket,
+  begun: Buffer,
+  { bodyBytes, signal }: { bodyBytes: number; signal: AbortSignal },
+): AsyncGenerator<Buffer, void, undefined> {
+  if (begun.length > 0) yield begun
+  let toCome = bodyBytes - begun.length
+  while (toCome > 0 && !signal.aborted) {
+    const chunk = socket.read(Math.min(toCome, socket.readableLength || toCome)) as Buffer | null
+    if (chunk === null)
+      await once(socket, 'readable', { signal }).catch(() => {}) // it left: `asked` is told
+    else {
+      toCome -= chunk.length
+      yield chunk
+    }
+  }
 }
 
 /** The origin does not change the protocol: its answer ends the connection. */

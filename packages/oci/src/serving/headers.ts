@@ -16,9 +16,18 @@ const hopByHop = new Set([
   'upgrade',
 ])
 
-/** `name` in lower case. */
-export function isHopByHop(name: string): boolean {
-  return hopByHop.has(name)
+/** Without these a message is another one: where its body ends, and whom it is for. `Connection` has no say in them. */
+const unnameable = new Set(['content-length', 'host'])
+
+/**
+ * Tells which fields stay on this side of an intermediary: those of the connection, and those that the values of its
+ * `Connection` fields name (RFC 9110 §7.6.1). Names in lower case.
+ */
+export function stayingFields(connection: readonly string[]): (name: string) => boolean {
+  const named = new Set(
+    connection.flatMap((value) => value.split(',')).map((name) => name.trim().toLowerCase()),
+  )
+  return (name) => hopByHop.has(name) || (named.has(name) && !unnameable.has(name))
 }
 
 /**
@@ -68,13 +77,10 @@ export function withoutCredentials(fields: HeaderFields): HeaderFields {
 export function endToEnd(
   fields: Readonly<Record<string, string | string[] | undefined>>,
 ): HeaderFields {
-  const named = [fields['connection'] ?? []]
-    .flat()
-    .flatMap((value) => value.split(','))
-    .map((name) => name.trim().toLowerCase())
+  const stays = stayingFields([fields['connection'] ?? []].flat())
   const out: HeaderFields = {}
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined && !hopByHop.has(name) && !named.includes(name)) out[name] = value
+    if (value !== undefined && !stays(name)) out[name] = value
   }
   return out
 }
