@@ -1,3 +1,4 @@
+export { confirmGeneration } from './confirm-generation.ts'
 export type { ContentSource, ServedContent } from './content-source.ts'
 export { type CutPiece, cutPieces } from './cut-pieces.ts'
 export {

@@ -240,6 +240,10 @@ describe('engine', () => {
     expect((await fetchAll(engine, request)).bytes.equals(before)).toBe(true)
     origin.bytes = after
     expect((await fetchAll(engine, request)).bytes.equals(after)).toBe(true)
+    origin.bytes = Buffer.alloc(0)
+    expect((await fetchAll(engine, request)).bytes).toHaveLength(0)
+    origin.bytes = after
+    expect((await fetchAll(engine, request)).bytes.equals(after)).toBe(true)
     origin.intercept = (_request, response) => {
       response.writeHead(403).end()
       return true

@@ -10,6 +10,7 @@ import {
 import { AppError, type BytesBySource, type ErrorCode, isAppError, type TaskId } from '@df/proto'
 import type { ContentStore, Spool } from '@df/storage'
 import {
+  confirmGeneration,
   createPieceClient,
   createPieceServer,
   type OriginClient,
@@ -141,7 +142,7 @@ class LocalEngine implements Engine {
 
   async open(request: OpenRequest): Promise<OpenTask> {
     const task = taskIdOf(request.identity)
-    const generation = request.confirm === true ? await this.#confirm(request) : undefined
+    const generation = request.confirm === true ? await this.#confirmed(request) : undefined
     const whole = await this.#openWhole(task, generation)
     if (whole !== undefined) return whole
     const download = this.#downloadOf(task, request, generation)
@@ -182,21 +183,9 @@ class LocalEngine implements Engine {
     for (const download of this.#downloads.values()) download.setDefaultLimit(taskBps)
   }
 
-  /** The origin's word, by the caller's own rights, on which state it has. */
-  async #confirm({ source, signal }: OpenRequest): Promise<string | undefined> {
-    try {
-      const response = await this.#options.origin.open({
-        ...source,
-        range: { start: 0, end: 1 },
-        ...(signal === undefined ? {} : { signal }),
-      })
-      response.cancel()
-      return response.generation
-    } catch (error) {
-      // An empty content has no first byte; its download will tell.
-      if (isAppError(error, 'RANGE_INVALID')) return undefined
-      throw error
-    }
+  #confirmed({ source, signal }: OpenRequest): Promise<string> {
+    const asked = { ...source, ...(signal === undefined ? {} : { signal }) }
+    return confirmGeneration(this.#options.origin, asked)
   }
 
   /** A content that is here whole and checked needs no download. */

@@ -54,6 +54,18 @@ describe('a redirect by way of us', () => {
     )
   })
 
+  test.each(['..%2f..%2fother/file', 'a%2F..%2F..%2fother', '..%5cother', '%2e%2e%2fother'])(
+    'does not leave the path that is allowed by way of an escaped slash: %s',
+    (path) => {
+      expect(refusal(`/origin/https/shared.test/mine/${path}`).code).toBe('ORIGIN_REFUSED')
+    },
+  )
+
+  test('may have escaped slashes below the path that is allowed', () => {
+    const { path } = origins.parse('/origin/https/shared.test/mine/a%2Fb')
+    expect(path).toBe('/mine/a%2Fb')
+  })
+
   test('is below the configured origin when it is the bare path of a blob', () => {
     fc.assert(
       fc.property(hex, (name) => {

@@ -88,7 +88,10 @@ export class RedirectOrigins {
       throw new AppError('ROUTE_UNKNOWN', 'this is no path of the form /origin/https/HOST/PATH')
     }
     const paths = this.#allowed.get(portedHost(url)) ?? []
-    if (!paths.some((allowed) => url.pathname.startsWith(`${allowed}/`))) {
+    const plain = withPlainSlashes(url)
+    const isBelow = (allowed: string) =>
+      [url, plain].every(({ pathname: path }) => path.startsWith(`${allowed}/`))
+    if (!paths.some(isBelow)) {
       throw new AppError('ORIGIN_REFUSED', `this place of ${url.host} may not be redirected to`, {
         hint: `if it is the storage of a registry, add --redirect.allow ${url.host}`,
       })
@@ -102,6 +105,11 @@ export class RedirectOrigins {
 /** The address at the origin, with the right that the caller brought. */
 export function redirectedUrl({ base, path, query }: RedirectTarget): string {
   return base + path + (query === '' ? '' : `?${query}`)
+}
+
+/** As an origin may take it that decodes slashes before it looks for `..`. */
+function withPlainSlashes(url: URL): URL {
+  return new URL(url.origin + url.pathname.replaceAll(/%(?:2f|5c)/gi, '/'))
 }
 
 /** Host and port, the default ones written out. */

@@ -145,6 +145,8 @@ describe('a redirect to the SuperNode', () => {
     storage.files.set(filePath, bytesSource(changed))
     const answer = await ask(signed(filePath))
     expect(Buffer.from(await answer.arrayBuffer()).equals(changed)).toBe(true)
+    storage.files.set(filePath, bytesSource(Buffer.alloc(0)))
+    expect(await (await ask(signed(filePath))).text()).toBe('')
     const refused = await ask(signed(filePath, { key: 'another' }))
     expect(refused.status).toBe(403)
   })

@@ -1,14 +1,14 @@
 import { taskIdOf } from '@df/codec'
 import { type TokenBucket, untilAborted } from '@df/kit'
 import type { ContentEngine, ContentRequest, OpenContent } from '@df/oci'
-import { AppError, type Digest, isAppError, type TaskId } from '@df/proto'
+import { AppError, type Digest, type TaskId } from '@df/proto'
 import {
   type ContentStore,
   type PieceArrivals,
   readArriving,
   type StoredContent,
 } from '@df/storage'
-import type { OriginClient } from '@df/transfer'
+import { confirmGeneration, type OriginClient } from '@df/transfer'
 import type { Swarms } from '../swarm/swarms.ts'
 import type { Wish } from '../swarm/wish.ts'
 
@@ -33,7 +33,13 @@ export class SeedEngine implements ContentEngine {
   async open({ identity, source, confirm, signal }: ContentRequest): Promise<OpenContent> {
     const { url, headers } = source
     const asked = { url, ...(headers === undefined ? {} : { headers }) }
-    const generation = confirm === true ? await this.#confirm(asked, signal) : undefined
+    const generation =
+      confirm === true
+        ? await confirmGeneration(this.#options.origin, {
+            ...asked,
+            ...(signal === undefined ? {} : { signal }),
+          })
+        : undefined
     const wish = this.#options.swarms.want(identity, asked)
     try {
       await untilAborted(Promise.race([wish.known, wish.finished]), signal)
@@ -65,27 +71,6 @@ export class SeedEngine implements ContentEngine {
     if (!isTrusted) return
     await swarms.delete(task)
     await store.remove(task)
-  }
-
-  /** The origin's word, by the caller's own right, on which state it has. */
-  async #confirm(
-    source: { url: string; headers?: Record<string, string> },
-    signal: AbortSignal | undefined,
-  ): Promise<string | undefined> {
-    try {
-      const range = { start: 0, end: 1 }
-      const response = await this.#options.origin.open({
-        ...source,
-        range,
-        ...(signal === undefined ? {} : { signal }),
-      })
-      response.cancel()
-      return response.generation
-    } catch (error) {
-      // An empty content has no first byte; its reading will tell.
-      if (isAppError(error, 'RANGE_INVALID')) return undefined
-      throw error
-    }
   }
 
   #handle(content: StoredContent, wish: Wish): OpenContent {
