@@ -14,5 +14,5 @@ export {
   type SigningKey,
   signingKeyFromPem,
 } from './signing-key.ts'
-export { generationOf, taskIdOf, type Validators } from './task-hash.ts'
+export { generationOf, isSameState, taskIdOf, type Validators } from './task-hash.ts'
 export { issueTicket, type Ticket, TicketVerifier } from './ticket.ts'

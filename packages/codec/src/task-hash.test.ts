@@ -1,6 +1,6 @@
 import { canonicalUrl, type Digest } from '@df/proto'
 import { describe, expect, test } from 'vitest'
-import { generationOf, taskIdOf } from './task-hash.ts'
+import { generationOf, isSameState, taskIdOf } from './task-hash.ts'
 
 const digest = `sha256:${'0'.repeat(64)}` as Digest
 
@@ -33,4 +33,12 @@ describe('task ids', () => {
     expect(generationOf({ etag: '"b"', contentLength: 5 })).not.toBe(first)
     expect(generationOf({ lastModified: 'x', contentLength: 5 })).not.toBe(first)
   })
+})
+
+test('nobody knows whether an origin that tells nothing still has the same', () => {
+  const known = generationOf({ etag: '"a"' })
+  expect(isSameState(known, known)).toBe(true)
+  expect(isSameState(known, generationOf({ etag: '"b"' }))).toBe(false)
+  expect(isSameState('', generationOf({}))).toBe(false)
+  expect(isSameState(known, undefined)).toBe(false)
 })

@@ -26,3 +26,8 @@ export function generationOf(validators: Validators): string {
     .digest('hex')
     .slice(0, 24)
 }
+
+/** Whether two generations are surely of the same state: those of an origin that tells nothing never are. */
+export function isSameState(one: string, other: string | undefined): boolean {
+  return one !== '' && one === other
+}

@@ -8,15 +8,26 @@ import { dirname } from 'node:path'
  */
 export async function makeFolder(path: string, mode: number): Promise<void> {
   try {
+    await mkdirUnlessThere(path, mode)
+  } catch (error) {
+    const above = dirname(path)
+    if (!hasCode(error, 'ENOENT') || above === path) throw error
+    if (!(await isFolder(above))) await makeFolder(above, mode)
+    // Somebody else may have made the one above just now.
+    await mkdirUnlessThere(path, mode)
+  }
+}
+
+async function mkdirUnlessThere(path: string, mode: number): Promise<void> {
+  try {
     await mkdir(path, { mode })
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'EEXIST' && (await isFolder(path))) return
-    const above = dirname(path)
-    if (code !== 'ENOENT' || above === path || (await isFolder(above))) throw error
-    await makeFolder(above, mode)
-    await makeFolder(path, mode)
+    if (!hasCode(error, 'EEXIST') || !(await isFolder(path))) throw error
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -279,14 +279,17 @@ describe('a change of the protocol', () => {
     async (parts) => {
       const body = JSON.stringify({ Detach: false, Tty: true })
       const origin = await serve(() => {})
-      origin.server.on('upgrade', async (_, socket: Socket, head: Buffer) => {
+      origin.server.on('upgrade', (_, socket: Socket, head: Buffer) => {
+        void switchAfterBody(socket, head)
+      })
+      const switchAfterBody = async (socket: Socket, head: Buffer) => {
         let got = head.toString()
         while (got.length < body.length) got += String((await once(socket, 'data'))[0])
         socket.write(
           `HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${got} then `,
         )
         socket.pipe(socket)
-      })
+      }
       const { url } = await startMirror()
       const client = netConnect(Number(port(url)), '127.0.0.1')
       onTestFinished(() => void client.destroy())

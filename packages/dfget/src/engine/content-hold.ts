@@ -1,3 +1,4 @@
+import { isSameState } from '@df/codec'
 import { AppError, type Geometry, type TaskId, type TaskIdentity } from '@df/proto'
 import type { ContentMeta, ContentStore, StoredContent } from '@df/storage'
 import { isSameContent } from './swarm-messages.ts'
@@ -37,7 +38,7 @@ export class ContentHold {
   async resume(generation: string | undefined): Promise<void> {
     const stored = await this.#options.store.open(this.#options.task)
     if (stored === undefined) return
-    if (generation === undefined || generation === stored.meta.generation) {
+    if (generation === undefined || isSameState(stored.meta.generation, generation)) {
       await this.#use(stored)
       return
     }

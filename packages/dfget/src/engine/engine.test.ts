@@ -251,6 +251,21 @@ describe('engine', () => {
     await expect(engine.open(request)).rejects.toMatchObject({ code: 'ORIGIN_FORBIDDEN' })
   })
 
+  test('a URL whose origin tells nothing of its state is asked for anew each time', async () => {
+    const origin = await startOrigin(cleanup, Buffer.alloc(0))
+    let now = randomContent(200 * KiB)
+    origin.intercept = (_request, response) => {
+      response.writeHead(200).end(now)
+      return true
+    }
+    const { engine } = await startEngine(cleanup)
+    const identity = { kind: 'url' as const, canonicalUrl: origin.url }
+    const request = { identity, source: { url: origin.url }, confirm: true }
+    expect((await fetchAll(engine, request)).bytes.equals(now)).toBe(true)
+    now = randomContent(200 * KiB)
+    expect((await fetchAll(engine, request)).bytes.equals(now)).toBe(true)
+  })
+
   test('a download goes on after a restart with what it has, and tells the SuperNode so', async () => {
     const bytes = randomContent(2 * MiB)
     const origin = await startOrigin(cleanup, bytes)

@@ -1,4 +1,4 @@
-import { Keyring, ProofVerifier, TicketVerifier, taskIdOf } from '@df/codec'
+import { isSameState, Keyring, ProofVerifier, TicketVerifier, taskIdOf } from '@df/codec'
 import {
   BufferPool,
   formatAddress,
@@ -193,7 +193,7 @@ class LocalEngine implements Engine {
     if (this.#downloads.get(task)?.state === 'fetching') return undefined
     const content = await this.#options.store.open(task)
     if (content === undefined) return undefined
-    const isCurrent = generation === undefined || generation === content.meta.generation
+    const isCurrent = generation === undefined || isSameState(content.meta.generation, generation)
     if (isCurrent && content.complete && content.verified) {
       return new TaskHandle(content, undefined, () => {})
     }

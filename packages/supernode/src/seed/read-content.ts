@@ -1,4 +1,4 @@
-import type { SigningKey } from '@df/codec'
+import { isSameState, type SigningKey } from '@df/codec'
 import {
   AppError,
   type Digest,
@@ -77,7 +77,7 @@ async function completeStored(
 ): Promise<void> {
   const { geometry, generation } = stored.meta
   const pinned = digestOf(reading.identity) !== undefined
-  if (pinned || (stored.complete && generation === reading.confirmedGeneration)) {
+  if (pinned || (stored.complete && isSameState(generation, reading.confirmedGeneration))) {
     reading.onContent(stored)
     await fill(setup, reading, stored, undefined)
     return
