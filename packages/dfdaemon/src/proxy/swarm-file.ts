@@ -100,16 +100,7 @@ async function openTask(
     confirm: true,
     signal: exchange.signal,
   })
-  try {
-    return await exchange.unlessAborted(opening)
-  } catch (error) {
-    // Nobody waits for it any more.
-    opening.then(
-      (late) => late.close(),
-      () => {},
-    )
-    throw error
-  }
+  return await exchange.opened(opening)
 }
 
 interface Sending {

@@ -41,13 +41,8 @@ async function openTask(
     signal: exchange.signal,
   })
   try {
-    return await exchange.unlessAborted(opening)
+    return await exchange.opened(opening)
   } catch (error) {
-    // Nobody waits for it any more.
-    opening.then(
-      (late) => late.close(),
-      () => {},
-    )
     exchange.signal.throwIfAborted()
     metrics.countError('engine', toAppError(error).code)
     return undefined

@@ -79,13 +79,8 @@ async function openTask(pull: BlobPull, engine: ContentEngine): Promise<OpenCont
     signal: exchange.signal,
   })
   try {
-    return await exchange.unlessAborted(opening)
+    return await exchange.opened(opening)
   } catch (error) {
-    // Nobody waits for it any more.
-    opening.then(
-      (late) => late.close(),
-      () => {},
-    )
     exchange.signal.throwIfAborted()
     return toAppError(error)
   }

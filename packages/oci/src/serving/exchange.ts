@@ -161,6 +161,22 @@ export class Exchange {
     this.#abort.abort(new DOMException('the caller left', 'AbortError'))
   }
 
+  /**
+   * What is being opened for this exchange; when that is over before, it is closed as soon as it is there.
+   * @throws what the opening throws; the signal's reason
+   */
+  async opened<T extends { close(): void }>(opening: Promise<T>): Promise<T> {
+    try {
+      return await this.unlessAborted(opening)
+    } catch (error) {
+      opening.then(
+        (late) => late.close(),
+        () => {},
+      )
+      throw error
+    }
+  }
+
   /** The promise, or the signal's reason: what was started may not heed the signal, the exchange ends all the same. */
   unlessAborted<T>(promise: Promise<T>): Promise<T> {
     return untilAborted(promise, this.signal)

@@ -1,5 +1,5 @@
+import { redactUrl } from '@df/oci'
 import type { HostId, PreheatItem, PreheatJob, PreheatSummary, TaskId } from '@df/proto'
-import { publicUrl } from '../public-url.ts'
 import { digestOf, type Item, itemState, type Job, stepState } from './job.ts'
 
 /** With more pairs of contents and hosts than this, only hosts that something went wrong at are shown. */
@@ -18,7 +18,7 @@ export function jobView(job: Job, live: LiveBytes): PreheatJob {
     ...summaryView(job, live),
     items: job.items.map((item, at) => ({
       task: item.task,
-      url: publicUrl(item.url),
+      url: redactUrl(item.url),
       digest: digestOf(item),
       contentLength: item.contentLength,
       of: item.of,

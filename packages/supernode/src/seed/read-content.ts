@@ -1,4 +1,5 @@
 import { isSameState, type SigningKey } from '@df/codec'
+import { redactUrl } from '@df/oci'
 import {
   AppError,
   type Digest,
@@ -16,7 +17,6 @@ import {
   WholeDigest,
 } from '@df/storage'
 import type { OriginResponse } from '@df/transfer'
-import { publicUrl } from '../public-url.ts'
 import { BufferPool, PieceAssembler } from './piece-assembler.ts'
 import { PieceSink } from './piece-sink.ts'
 import { openFirst, readMissing } from './read-missing.ts'
@@ -120,7 +120,7 @@ function createContent(
   return setup.store.create({
     task,
     identity,
-    url: publicUrl(source.url),
+    url: redactUrl(source.url),
     geometry: geometryOf(contentLength),
     generation: identity.kind === 'blob' ? blobGeneration : generation,
   })

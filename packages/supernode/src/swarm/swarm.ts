@@ -1,4 +1,5 @@
 import { Bitfield } from '@df/codec'
+import { redactUrl } from '@df/oci'
 import {
   type AppError,
   type HostId,
@@ -11,7 +12,6 @@ import {
   type TaskState,
 } from '@df/proto'
 import type { StoredContent } from '@df/storage'
-import { publicUrl } from '../public-url.ts'
 import type { SchedulerEvent } from '../scheduling/events.ts'
 import type { KeyedSource } from '../seed/keyed-source.ts'
 import { RefusalMemory } from '../seed/refusal-memory.ts'
@@ -135,7 +135,7 @@ export class Swarm {
       return
     }
     this.members.set(link.host, member)
-    if (this.#url === '') this.#url = publicUrl(join.source.url)
+    if (this.#url === '') this.#url = redactUrl(join.source.url)
     if (this.#content !== undefined) this.#admit(member, this.#content)
     this.#seedWhenWanted(member)
   }
@@ -143,7 +143,7 @@ export class Swarm {
   /** The SuperNode itself wants the content, with `source` as one more place to read it from. */
   want(source: Source): Wish {
     const wish = this.#wishes.add(this.task, source)
-    if (this.#url === '') this.#url = publicUrl(source.url)
+    if (this.#url === '') this.#url = redactUrl(source.url)
     const { key } = wish.source
     const refusal = this.#refusals.recall(key)
     if (this.#seed?.content !== undefined) this.#wishes.know(this.#seed.content)
