@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { makeCa, type TestCa, tempDirectory } from '@df/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { judgePem, type PemFile } from './certificates-check.ts'
+import { judgeKey, judgePem, judgeTrust, type PemFile } from './certificates-check.ts'
 
 let folder: Awaited<ReturnType<typeof tempDirectory>>
 let ca: TestCa
@@ -73,4 +73,26 @@ test("a server's certificate in place of its authority's, and a key that lies wi
     level: 'warning',
     message: '/etc/ca.pem (--supernode-ca) holds a private key besides, readable by others',
   })
+})
+
+test("the proxy's key is for one user only", () => {
+  const key = { setting: '--proxy.ca-key', path: '/etc/ca.key' }
+  expect(judgeKey(file('key', { ...key, mode: 0o600 }))).toEqual([])
+  expect(judgeKey(file('key', { ...key, mode: 0o640 }))).toEqual([
+    {
+      level: 'error',
+      message: '/etc/ca.key (--proxy.ca-key): other users may read or change it',
+      mend: 'chmod 600 /etc/ca.key',
+    },
+  ])
+  expect(judgeKey(file('', { ...key, unreadable: 'EACCES' }))).toMatchObject([{ level: 'skipped' }])
+})
+
+test("the proxy's authority is trusted by an engine or the system, or it is a warning", async () => {
+  const other = await makeCa(folder.path)
+  const proxy = file(ca.certificate)
+  expect(judgeTrust(proxy, [file(`# system\n${other.certificate}\n${ca.certificate}`)])).toEqual([])
+  expect(judgeTrust(proxy, [file(other.certificate), file('')])).toMatchObject([
+    { level: 'warning', mend: expect.stringContaining('/etc/docker/certs.d/HOST/ca.crt') },
+  ])
 })

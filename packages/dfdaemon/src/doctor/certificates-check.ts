@@ -12,7 +12,12 @@ import {
 } from './check.ts'
 import { day } from './web-verdict.ts'
 
+const ENGINES_TRUST = 'trusted by engines'
+/** Of Debian; other systems link it. */
+const SYSTEM_BUNDLE = 'etc/ssl/certs/ca-certificates.crt'
 const SOON_MS = 14 * 24 * 3600 * 1000
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** A file with certificates, or with a key, as it was found. */
 export interface PemFile {
@@ -29,7 +34,8 @@ export interface PemFile {
 /** Files with certificates that dfdaemon and engines read. Servers' certificates are looked at on the wire. */
 export const certificatesCheck: Check = {
   name: 'certificates',
-  summary: 'files with authorities: readable, PEM, valid, no key beside them',
+  summary:
+    "files with authorities: readable, PEM, valid, no key beside them; the proxy's key and who trusts it",
   async run(context) {
     const { config, root } = context
     const own = [
@@ -39,10 +45,18 @@ export const certificatesCheck: Check = {
     ] as const
     const files = await Promise.all([
       ...own.flatMap(([path, setting]) => (path === undefined ? [] : [pemFile(path, setting)])),
-      ...(await trustFolders(root)).map((path) => pemFile(path, 'trusted by engines')),
+      ...(await trustFolders(root)).map((path) => pemFile(path, ENGINES_TRUST)),
     ])
     if (files.length === 0) return [skipped('no authority is configured')]
-    return files.flatMap((file) => judgePem(file, { nowMs: Date.now(), uid: context.uid }))
+    const { caKey, intercept } = config.proxy
+    const proxyCa = files.find(({ setting }) => setting === '--proxy.ca-cert')
+    const bundle = await pemFile(join(root, SYSTEM_BUNDLE), 'the system')
+    const trusted = [bundle, ...files.filter((file) => file.setting === ENGINES_TRUST)]
+    return [
+      ...files.flatMap((file) => judgePem(file, { nowMs: Date.now(), uid: context.uid })),
+      ...(caKey === undefined ? [] : judgeKey(await pemFile(caKey, '--proxy.ca-key'))),
+      ...(proxyCa === undefined || intercept.length === 0 ? [] : judgeTrust(proxyCa, trusted)),
+    ]
   },
 }
 
@@ -72,7 +86,7 @@ export function judgePem(file: PemFile, { nowMs, uid }: { nowMs: number; uid: nu
   const { path, setting, unreadable, text, mode } = file
   if (unreadable !== undefined) return [unreadableFinding(file, uid)]
   const mend = `write a PEM file with the authority's certificate to ${path}`
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+  const blocks = text.match(CERTIFICATE) ?? []
   if (blocks.length === 0)
     return [failure(`${path} (${setting}) holds no certificate in PEM`, mend)]
   const found: Finding[] = []
@@ -86,6 +100,29 @@ export function judgePem(file: PemFile, { nowMs, uid }: { nowMs: number; uid: nu
   }
   for (const block of blocks) found.push(...judgeCertificate(block, { path, setting, mend, nowMs }))
   return found.length > 0 ? found : [ok(`${path} (${setting})`)]
+}
+
+/** Who has the key of an authority can pass for any host to those who trust it. */
+export function judgeKey({ path, setting, unreadable, mode }: PemFile): Finding[] {
+  if (unreadable !== undefined) {
+    // dfdaemon says so itself when it starts; who runs the doctor may be another user.
+    return [skipped(`${path} (${setting}): cannot be read (${unreadable})`)]
+  }
+  if ((mode & 0o077) === 0) return []
+  return [failure(`${path} (${setting}): other users may read or change it`, `chmod 600 ${path}`)]
+}
+
+/** Whether some engine of the host trusts the authority of the proxy. */
+export function judgeTrust(authority: PemFile, trusted: readonly PemFile[]): Finding[] {
+  const bare = (text: string) => text.replaceAll(/\s/g, '')
+  const [block = ''] = authority.text.match(CERTIFICATE) ?? []
+  if (block === '' || trusted.some(({ text }) => bare(text).includes(bare(block)))) return []
+  return [
+    warning(
+      `${authority.path}: neither the system nor docker or podman trusts it, so hosts of --proxy.intercept get plain tunnels`,
+      `copy it to /etc/docker/certs.d/HOST/ca.crt, or to /usr/local/share/ca-certificates/ and run update-ca-certificates`,
+    ),
+  ]
 }
 
 function judgeCertificate(

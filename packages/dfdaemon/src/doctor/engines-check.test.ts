@@ -5,6 +5,7 @@ import type { Command, CommandIo } from '@df/kit'
 import { type TempDirectory, tempDirectory } from '@df/testkit'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { setupCommand } from '../setup/setup-command.ts'
+import { undoCommand } from '../setup/undo-command.ts'
 import { doctorCommand } from './command.ts'
 
 const LISTEN = '127.0.0.1:65001'
@@ -69,7 +70,7 @@ test('engines that are not there, or not pointed at dfdaemon, are no fault', asy
   expect(await findings('docker')).toEqual([
     'skipped | not pointed at this dfdaemon (dfdaemon setup docker)',
   ])
-  expect(await findings('containerd')).toEqual(['skipped | no configuration on this machine'])
+  expect(await findings('containerd')).toEqual(['skipped | not on this machine'])
 })
 
 test('what setup did is well, and what was done by hand too', async () => {
@@ -144,8 +145,22 @@ test('a record that cannot be understood is an error', async () => {
   put(daemonJson, '{}')
   put(record, '{ "version": 1,')
   expect(await findings('docker')).toContain(
-    `error | what undo needs cannot be understood: ${record} | dfdaemon undo docker, then remove it`,
+    `error | what undo needs cannot be understood: ${record} | dfdaemon undo docker`,
   )
+  await run(
+    undoCommand(() => {}),
+    ['docker', '--yes', '--no-reload'],
+  )
+  expect(await findings('docker')).toEqual([
+    'skipped | not pointed at this dfdaemon (dfdaemon setup docker)',
+  ])
+})
+
+test('an engine that is installed and has no configuration can be set up', async () => {
+  put('/usr/bin/dockerd', '')
+  expect(await findings('docker')).toEqual([
+    'skipped | not pointed at this dfdaemon (dfdaemon setup docker)',
+  ])
 })
 
 test('both ways of containerd at once are an error', async () => {

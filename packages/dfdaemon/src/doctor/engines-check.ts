@@ -62,14 +62,9 @@ function judge(machine: Machine, name: RecordName, context: DoctorContext): Find
   const kept =
     broken === undefined
       ? []
-      : [
-          failure(
-            `${title}: what undo needs cannot be understood: ${broken}`,
-            `${undo}, then remove it`,
-          ),
-        ]
+      : [failure(`${title}: what undo needs cannot be understood: ${broken}`, undo)]
   if (record === undefined && !isThere(machine, name, paths)) {
-    return [...kept, skipped(`${title}: no configuration on this machine`)]
+    return [...kept, skipped(`${title}: not on this machine`)]
   }
   if (record?.isSuspended === true) {
     const words = `${title}: the watchdog took the mirror out, as dfdaemon was unhealthy`
@@ -135,7 +130,20 @@ function plainName(name: string): string {
   return name === '*' ? '_default' : name.replace(/_(\d+)_$/, ':$1')
 }
 
-function isThere({ files }: Machine, name: RecordName, paths: EnginePaths): boolean {
+/** Programs of engines; podman's configuration is there for skopeo and buildah too. */
+const programs: Readonly<Record<RecordName, readonly string[]>> = {
+  docker: ['dockerd'],
+  containerd: ['containerd'],
+  containers: ['podman', 'crio', 'skopeo', 'buildah'],
+}
+
+function isThere(machine: Machine, name: RecordName, paths: EnginePaths): boolean {
+  const folders = ['/usr/bin', '/usr/local/bin', '/usr/sbin', '/usr/local/sbin']
+  const names = new Set(folders.flatMap((folder) => machine.files.list(folder) ?? []))
+  return programs[name].some((program) => names.has(program)) || hasFiles(machine, name, paths)
+}
+
+function hasFiles({ files }: Machine, name: RecordName, paths: EnginePaths): boolean {
   switch (name) {
     case 'docker':
       return files.read(paths.dockerConfig) !== undefined

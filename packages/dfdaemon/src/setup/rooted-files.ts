@@ -126,7 +126,10 @@ export class RootedFiles implements Files {
   /** @throws AppError OUTPUT_FAILED */
   makeFolder(path: string, mode: number = NEW_FOLDER_MODE): void {
     try {
-      mkdirSync(this.real(path), { recursive: true, mode })
+      // One by one: a recursive one never ends below /proc (Node 24.21).
+      for (const folder of [...this.missingFolders(path), path]) {
+        if (this.list(folder) === undefined) mkdirSync(this.real(folder), { mode })
+      }
     } catch (error) {
       throw failure(`cannot make ${path}`, error)
     }

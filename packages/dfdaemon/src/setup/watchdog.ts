@@ -32,17 +32,16 @@ export async function watchMirrors(options: WatchdogOptions, signal: AbortSignal
 
 async function look(options: WatchdogOptions, timers: Map<string, HealthTimer>): Promise<void> {
   const { machine, names, logger } = options
+  const looks = new Map<string, Look>()
   for (const name of names) {
     try {
       const mirror = machine.records.get(name)?.mirror
       if (mirror === undefined) continue
       const timer = timers.get(mirror) ?? new HealthTimer(options)
       timers.set(mirror, timer)
-      const problem = await healthProblem(mirror, '/readyz')
-      await act(name, timer.observe(problem === undefined, performance.now()), {
-        ...options,
-        problem,
-      })
+      const seen = looks.get(mirror) ?? (await lookAt(mirror, timer))
+      looks.set(mirror, seen)
+      await act(name, seen, options)
     } catch (err) {
       // The next look tries again.
       logger.error({ err, engine: name }, 'the configuration of an engine cannot be changed')
@@ -50,10 +49,20 @@ async function look(options: WatchdogOptions, timers: Map<string, HealthTimer>):
   }
 }
 
+interface Look {
+  verdict: Verdict
+  problem: string | undefined
+}
+
+async function lookAt(mirror: string, timer: HealthTimer): Promise<Look> {
+  const problem = await healthProblem(mirror, '/readyz')
+  return { verdict: timer.observe(problem === undefined, performance.now()), problem }
+}
+
 async function act(
   name: RecordName,
-  verdict: Verdict,
-  { machine, reload, logger, problem }: WatchdogOptions & { problem: string | undefined },
+  { verdict, problem }: Look,
+  { machine, reload, logger }: WatchdogOptions,
 ): Promise<void> {
   if (verdict === 'unsure') return
   const task =
