@@ -1,7 +1,10 @@
-import { readdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from '@df/testkit'
-import { describe, expect, it } from 'vitest'
+import { programCommand, run } from '@df/testkit'
+import { describe, expect, it, onTestFinished } from 'vitest'
 
 const directory = join(import.meta.dirname, '../../deploy/systemd')
 const units = readdirSync(directory)
@@ -31,5 +34,35 @@ describe('deploy/systemd', () => {
       .split('\n')
       .filter((line) => line.includes(unit) && !line.includes('is not executable'))
     expect(faults).toEqual([])
+  })
+
+  it.each(units)('%s starts its program as that wants to be started', async (unit) => {
+    const text = readFileSync(join(directory, unit), 'utf8')
+    const words = /^ExecStart=(.+)$/m.exec(text)?.[1]?.split(' ') ?? []
+    const [program, command, ...flags] = words
+    const name = program === 'supernode' ? 'supernode' : 'dfdaemon'
+    expect(program).toBe(name)
+    const env = Object.fromEntries(
+      [...text.matchAll(/^Environment=(\w+)=(.+)$/gm)].map(([, key = '', value = '']) => [
+        key,
+        value,
+      ]),
+    )
+    if (command === undefined) {
+      const { code, stdout } = await run([...programCommand(name), 'config', 'print'], { env })
+      expect(code).toBe(0)
+      expect(stdout).toContain(`dataDir: ${env[`${name.toUpperCase()}_DATA_DIR`]}`)
+      return
+    }
+    const root = mkdtempSync(join(tmpdir(), 'df-unit-'))
+    const [node = '', ...rest] = programCommand(name)
+    const child = spawn(node, [...rest, command, ...flags, '--root', root])
+    onTestFinished(() => {
+      child.kill('SIGKILL')
+      rmSync(root, { recursive: true })
+    })
+    expect(String((await once(child.stdout, 'data'))[0])).toMatch(/^ready /)
+    child.kill('SIGTERM')
+    expect((await once(child, 'exit'))[0]).toBe(0)
   })
 })

@@ -1,5 +1,5 @@
 import { loadConfig } from '@df/kit'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { daemonConfig } from './config.ts'
 
 function load(...argv: string[]) {
@@ -78,4 +78,12 @@ describe('the command line', () => {
     expect(() => load(flag, value)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
     expect(() => load(flag, value)).not.toThrow(/secret/)
   })
+})
+
+test('the examples of the help are what the program takes', () => {
+  for (const [line] of daemonConfig.examples) {
+    const [program, ...argv] = line.split(' ')
+    expect(program).toBe('dfdaemon')
+    expect(() => load(...argv)).not.toThrow()
+  }
 })

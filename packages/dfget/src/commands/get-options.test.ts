@@ -217,3 +217,18 @@ test('the help has one line for each flag, and examples at its end', async () =>
     }
   `)
 })
+
+test.each([[[]], [['cache']], [['preheat']], [['preheat', 'ls']]])(
+  'the examples in the help of %j are command lines that it takes',
+  async (command) => {
+    const help = await parseCommandLine([...command, '--help'])
+    const text = help.command === 'help' ? help.text : ''
+    const [, examples = ''] = text.split('Examples:')
+    const lines = [...examples.matchAll(/^ {2}(dfget [^#|\n]+)/gm)].map(([, line = '']) => line)
+    expect(lines.length).toBeGreaterThan(0)
+    for (const line of lines) {
+      const [, ...words] = line.trim().split(' ')
+      await expect(parseCommandLine(words)).resolves.toHaveProperty('operands')
+    }
+  },
+)

@@ -125,6 +125,41 @@ describe('a preheat of an image', () => {
     expect(new Set(answers.map(({ job }) => job.id)).size).toBe(1)
   })
 
+  it('waits for a registry that is down, and goes on when it is back', async () => {
+    const registry = await registryOf()
+    registry.content.addImage('team/app:1', await artifact('image'))
+    registry.faults.set({ match: '', status: 503 })
+    const supernode = keep(await bootSupernode())
+    const { job } = await post(supernode, {
+      images: ['r.test/team/app:1'],
+      registries: { 'r.test': registry.url },
+    })
+    await expect.poll(() => registry.log.entries.length).toBeGreaterThan(1)
+    expect((await jobOf(supernode, job.id)).state).toBe('running')
+    registry.faults.clear()
+    expect(await ended(supernode, job.id)).toMatchObject({ state: 'complete', errors: [] })
+  })
+
+  it('shares what it has in common with another at the same time: the registry is read once', async () => {
+    const registry = await registryOf()
+    const common = await artifact('common')
+    for (const tag of ['a', 'b', 'c']) registry.content.addImage(`team/app:${tag}`, common)
+    registry.faults.set({ match: 'blobs', delayMs: 200 })
+    const supernode = keep(await bootSupernode())
+    const jobs = await Promise.all(
+      ['a', 'b', 'c'].map((tag) =>
+        post(supernode, {
+          images: [`r.test/team/app:${tag}`],
+          registries: { 'r.test': registry.url },
+        }),
+      ),
+    )
+    expect(new Set(jobs.map(({ job }) => job.id)).size).toBe(3)
+    const done = await Promise.all(jobs.map(({ job }) => ended(supernode, job.id)))
+    expect(done.map(({ state }) => state)).toEqual(['complete', 'complete', 'complete'])
+    expect(registry.blobBytesSent()).toBe(done[0]?.totals.bytes)
+  })
+
   it('tells what is missing, and brings the rest', async () => {
     const registry = await registryOf()
     registry.content.addImage('team/app:1', await artifact('image'))

@@ -36,6 +36,8 @@ interface Entry {
   job: Job
   /** While the job is under way. */
   runner: JobRunner | undefined
+  /** Once the job has ended and somebody asked. */
+  ended?: PreheatSummary
 }
 
 /** All preheats: jobs under way, which outlive the program, and the last that ended. */
@@ -120,9 +122,15 @@ export class Preheats implements Startable {
 
   /** Newest first. */
   list(): PreheatSummary[] {
-    return [...this.#entries.values()]
-      .map((entry) => summaryView(entry.job, this.#live(entry)))
-      .toReversed()
+    return [...this.#entries.values()].map((entry) => this.#summary(entry)).toReversed()
+  }
+
+  /** That of an ended job is made once: it may be large, and there may be many. */
+  #summary(entry: Entry): PreheatSummary {
+    const { job, runner } = entry
+    if (runner !== undefined) return summaryView(job, this.#live(entry))
+    entry.ended ??= summaryView(job, this.#live(entry))
+    return entry.ended
   }
 
   /** @throws AppError TASK_NOT_FOUND */
