@@ -36,27 +36,23 @@ describe('deploy/systemd', () => {
     expect(faults).toEqual([])
   })
 
-  it.each(units)('%s starts its program as that wants to be started', async (unit) => {
-    const text = readFileSync(join(directory, unit), 'utf8')
-    const words = /^ExecStart=(.+)$/m.exec(text)?.[1]?.split(' ') ?? []
-    const [program, command, ...flags] = words
-    const name = program === 'supernode' ? 'supernode' : 'dfdaemon'
-    expect(program).toBe(name)
-    const env = Object.fromEntries(
-      [...text.matchAll(/^Environment=(\w+)=(.+)$/gm)].map(([, key = '', value = '']) => [
-        key,
-        value,
-      ]),
-    )
-    if (command === undefined) {
+  it.each(['supernode', 'dfdaemon'] as const)(
+    'starts %s with settings that it takes',
+    async (name) => {
+      const { words, env } = start(`dragonfly-${name}.service`)
+      expect(words).toEqual([name])
       const { code, stdout } = await run([...programCommand(name), 'config', 'print'], { env })
       expect(code).toBe(0)
       expect(stdout).toContain(`dataDir: ${env[`${name.toUpperCase()}_DATA_DIR`]}`)
-      return
-    }
+    },
+  )
+
+  it('starts the watchdog with flags that it takes', async () => {
+    const [program, ...words] = start('dragonfly-dfdaemon-watchdog.service').words
+    expect(program).toBe('dfdaemon')
     const root = mkdtempSync(join(tmpdir(), 'df-unit-'))
-    const [node = '', ...rest] = programCommand(name)
-    const child = spawn(node, [...rest, command, ...flags, '--root', root])
+    const [node = '', ...rest] = programCommand('dfdaemon')
+    const child = spawn(node, [...rest, ...words, '--root', root])
     onTestFinished(() => {
       child.kill('SIGKILL')
       rmSync(root, { recursive: true })
@@ -66,3 +62,13 @@ describe('deploy/systemd', () => {
     expect((await once(child, 'exit'))[0]).toBe(0)
   })
 })
+
+/** The command line of a unit and the variables it sets. */
+function start(unit: string): { words: string[]; env: Record<string, string> } {
+  const text = readFileSync(join(directory, unit), 'utf8')
+  const set = [...text.matchAll(/^Environment=(\w+)=(.+)$/gm)]
+  return {
+    words: /^ExecStart=(.+)$/m.exec(text)?.[1]?.split(' ') ?? [],
+    env: Object.fromEntries(set.map(([, name = '', value = '']) => [name, value])),
+  }
+}

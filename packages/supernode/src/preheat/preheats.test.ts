@@ -134,7 +134,8 @@ describe('a preheat of an image', () => {
       images: ['r.test/team/app:1'],
       registries: { 'r.test': registry.url },
     })
-    await expect.poll(() => registry.log.entries.length).toBeGreaterThan(1)
+    // The second try comes after a pause of about a second.
+    await expect.poll(() => registry.log.entries.length, { timeout: 10_000 }).toBeGreaterThan(1)
     expect((await jobOf(supernode, job.id)).state).toBe('running')
     registry.faults.clear()
     expect(await ended(supernode, job.id)).toMatchObject({ state: 'complete', errors: [] })
