@@ -122,31 +122,31 @@ describe('the rules, seen broken on purpose', () => {
     ],
     [
       'a built-in in the scheduler',
-      'packages/supernode/src/scheduling/a.ts',
+      'packages/scheduling/src/scheduler/a.ts',
       `import type { X } from 'node:fs'`,
       'pure code imports node:fs',
     ],
     [
       'another package in the scheduler',
-      'packages/supernode/src/scheduling/a.ts',
-      `import { sleep } from '@df/kit'`,
-      'pure code imports @df/kit',
+      'packages/scheduling/src/scheduler/a.ts',
+      `import { Agent } from 'undici'`,
+      'pure code imports undici',
     ],
     [
       'impure code behind a relative import',
-      'packages/dfget/src/engine/piece-policy.ts',
-      `import { x } from './engine-task.ts'`,
-      'pure code imports ./engine-task.ts',
+      'packages/scheduling/src/host/piece-policy.ts',
+      `import { x } from '../../test/engine-task.ts'`,
+      'pure code imports ../../test/engine-task.ts',
     ],
     [
       'the clock in the scheduler',
-      'packages/supernode/src/scheduling/a.ts',
+      'packages/scheduling/src/scheduler/a.ts',
       `export const x = () => Date.now()`,
       'pure code uses Date',
     ],
     [
       'chance in the scheduler',
-      'packages/supernode/src/scheduling/a.ts',
+      'packages/scheduling/src/scheduler/a.ts',
       `export const x = () => Math.random()`,
       'pure code uses Math.random',
     ],
@@ -190,7 +190,7 @@ describe('the rules, seen broken on purpose', () => {
   it('what is allowed is not complained about', () => {
     const modules = [
       readSourceModule(
-        'packages/supernode/src/scheduling/a.ts',
+        'packages/scheduling/src/scheduler/a.ts',
         `import type { T } from '@df/proto'; import { b } from './b.ts'; import type { P } from '../x.ts'`,
       ),
       readSourceModule('packages/oci/src/a.test.ts', `import { x } from '@df/testkit'`),

@@ -4,10 +4,7 @@ import type { LayerTable } from './layer-table.ts'
 import type { ModuleReference, SourceModule } from './source-module.ts'
 
 /** Code that must not see a clock, chance, the host or the outside: decisions as plain functions. */
-const pureSources = [
-  /^packages\/supernode\/src\/scheduling\//,
-  /^packages\/dfget\/src\/engine\/piece-policy\.ts$/,
-]
+const pureSources = [/^packages\/scheduling\/src\//]
 
 /** The only sources that may touch `process`; everything else gets what it needs passed in. */
 const processSources = [

@@ -1,7 +1,10 @@
-import type { EventLog } from './scheduling/event-log.ts'
-import type { SchedulerCommand, SchedulerEvent } from './scheduling/events.ts'
-import { reduce } from './scheduling/reducer.ts'
-import type { SchedulerState } from './scheduling/scheduler-state.ts'
+import {
+  type EventLog,
+  reduce,
+  type SchedulerCommand,
+  type SchedulerEvent,
+  type SchedulerState,
+} from '@df/scheduling'
 
 export interface SchedulingLoopOptions {
   state: SchedulerState

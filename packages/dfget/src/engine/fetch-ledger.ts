@@ -1,5 +1,5 @@
 import type { HostId, PieceIndex } from '@df/proto'
-import type { InFlight } from './piece-policy.ts'
+import type { InFlight } from '@df/scheduling'
 
 /** How long a host's "I do not have that piece" is believed. */
 const LACKS_MS = 300

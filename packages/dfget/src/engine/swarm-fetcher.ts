@@ -11,11 +11,11 @@ import {
   pieceLength,
   toAppError,
 } from '@df/proto'
+import { type InFlight, nextFetches } from '@df/scheduling'
 import type { StoredContent } from '@df/storage'
 import type { FetchedPiece, PieceClient } from '@df/transfer'
 import type { ByteBudget } from './byte-budget.ts'
 import { FetchLedger, type OpenFetch } from './fetch-ledger.ts'
-import { type InFlight, nextFetches } from './piece-policy.ts'
 
 /** A lost parent is not asked again for this long, unless nobody else is left. */
 const AVOID_LOST_MS = 5000

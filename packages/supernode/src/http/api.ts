@@ -10,10 +10,9 @@ import {
   TaskListSchema,
   TaskParamsSchema,
 } from '@df/proto'
+import { peersOf, type SchedulerState } from '@df/scheduling'
 import type { ContentStore } from '@df/storage'
 import type { FastifyInstance } from 'fastify'
-import type { SchedulerState } from '../scheduling/scheduler-state.ts'
-import { peersOf } from '../scheduling/views.ts'
 import type { Swarms } from '../swarm/swarms.ts'
 import { openApiDocument } from './openapi.ts'
 import { hostInfo, peerInfos, pieceMap, taskInfo } from './views.ts'

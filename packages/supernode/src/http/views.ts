@@ -7,8 +7,8 @@ import {
   pieceCount,
   type TaskInfo,
 } from '@df/proto'
+import type { PeerView } from '@df/scheduling'
 import type { ContentSummary, StoredContent } from '@df/storage'
-import type { PeerView } from '../scheduling/views.ts'
 import type { HostLink } from '../swarm/host-link.ts'
 import { isComplete, piecesOf } from '../swarm/member.ts'
 import type { Swarm } from '../swarm/swarm.ts'

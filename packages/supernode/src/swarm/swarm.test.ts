@@ -8,9 +8,9 @@ import {
   type SupernodeMessage,
   type TaskIdentity,
 } from '@df/proto'
+import type { SchedulerEvent } from '@df/scheduling'
 import type { StoredContent } from '@df/storage'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { SchedulerEvent } from '../scheduling/events.ts'
 import type { SeedTask } from '../seed/seed-task.ts'
 import { newHostId } from '../test-support/host.ts'
 import { blobSample, MiB } from '../test-support/sample.ts'

@@ -11,8 +11,8 @@ import {
   type TaskIdentity,
   type TaskState,
 } from '@df/proto'
+import type { SchedulerEvent } from '@df/scheduling'
 import type { StoredContent } from '@df/storage'
-import type { SchedulerEvent } from '../scheduling/events.ts'
 import type { KeyedSource } from '../seed/keyed-source.ts'
 import { RefusalMemory } from '../seed/refusal-memory.ts'
 import type { SeedEvents, SeedTask } from '../seed/seed-task.ts'

@@ -11,7 +11,7 @@ import {
   type TaskIdentity,
   toAppError,
 } from '@df/proto'
-import type { ParentId, SchedulerCommand } from '../scheduling/events.ts'
+import type { ParentId, SchedulerCommand } from '@df/scheduling'
 import type { HostLink, TaskMessage } from './host-link.ts'
 import { Hosts } from './hosts.ts'
 import { failedMessage } from './messages.ts'

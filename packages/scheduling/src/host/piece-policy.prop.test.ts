@@ -1,4 +1,3 @@
-import { Bitfield } from '@df/codec'
 import type { Geometry, HostId } from '@df/proto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -20,14 +19,17 @@ function viewOf(options: {
 }): PolicyView {
   const { pieces, stripes = 4 } = options
   const geometry: Geometry = { contentLength: pieces * 1024, pieceSize: 1024, stripes }
-  const have = new Bitfield(pieces)
-  for (const index of options.have ?? []) have.add(index)
+  const have = new Set(options.have)
   const open = options.open ?? []
   return {
     geometry,
     pieces,
     has: (index) => have.has(index),
-    firstMissing: (from) => have.firstMissing(from),
+    firstMissing: (from) => {
+      let index = from
+      while (index < pieces && have.has(index)) index++
+      return index
+    },
     newest: Math.max(-1, ...(options.have ?? [])),
     parents: options.parents ?? [1, 2, 3, 4].slice(0, stripes).map(hostOf),
     spares: options.spares ?? [hostOf(5), hostOf(6)],

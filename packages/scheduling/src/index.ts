@@ -1,0 +1,22 @@
+export { type InFlight, nextFetches, type PolicyView } from './host/piece-policy.ts'
+export {
+  createEventLog,
+  type EventLog,
+  type EventLogOptions,
+  type ReplayedTurn,
+  replay,
+} from './scheduler/event-log.ts'
+export type { ParentId, SchedulerCommand, SchedulerEvent } from './scheduler/events.ts'
+export type {
+  PlacementPolicy,
+  Swarm,
+  SwarmMember,
+  SwarmOptions,
+} from './scheduler/placement-policy.ts'
+export { reduce } from './scheduler/reducer.ts'
+export {
+  createSchedulerState,
+  type SchedulerOptions,
+  type SchedulerState,
+} from './scheduler/scheduler-state.ts'
+export { type PeerView, peersOf, tasksOf } from './scheduler/views.ts'
