@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type ProgramName, programCommand, run } from '@df/testkit'
@@ -9,12 +9,15 @@ let lab: Lab
 /** A folder with things in the way; commands run in it, and must leave it as it was. */
 let folder: string
 let taken: string
+/** A folder of the user who may do little. */
+let own: string
 
 beforeAll(async () => {
   lab = await Lab.open()
   folder = await lab.folder('wrong')
   await mkdir(join(folder, 'directory'))
   await writeFile(join(folder, 'file'), 'hello\n')
+  await makeClosedPlaces()
   await writeFile(join(folder, 'unknown-key.yaml'), 'lisen: 127.0.0.1:0\n')
   await writeFile(join(folder, 'syntax.yaml'), 'listen: 127.0.0.1:0\nlimits: {down: [\n')
   const server = createServer().listen(0, '127.0.0.1')
@@ -25,6 +28,12 @@ beforeAll(async () => {
 })
 
 afterAll(() => lab.close())
+
+const nobody = 65_534
+const asNobody = ['setpriv', '--reuid', `${nobody}`, '--regid', `${nobody}`, '--clear-groups']
+const mayNotRead =
+  /private\.pem' cannot be read \(EACCES\); give a PEM file that this user may read/
+const mayNotWrite = /EACCES.*; choose another .*, or give this user the right to write there/
 
 /** What is wrong, the words after the program, the exit code (docs/reference/exit-codes.md), what the line must say. */
 type Row = readonly [what: string, args: string, code: number, says: RegExp]
@@ -134,24 +143,109 @@ const table: Readonly<Record<ProgramName, readonly Row[]>> = {
   ],
 }
 
+/** OWN: a place of the user's. Files named private are root's, and nobody else may write to the folder. */
+const closed: Readonly<Record<ProgramName, readonly Row[]>> = {
+  dfdaemon: [
+    ['CA of a SuperNode', '--supernode-ca private.pem --data-dir OWN', 2, mayNotRead],
+    ['CA of registries', '--origin-ca private.pem --data-dir OWN', 2, mayNotRead],
+    [
+      'CA of the proxy',
+      '--proxy.ca-cert private.pem --proxy.ca-key private.pem --data-dir OWN',
+      2,
+      mayNotRead,
+    ],
+    ['configuration', '--config private.yaml', 2, /private\.yaml: EACCES.*this user may read/],
+    ['data directory', '--data-dir directory', 7, mayNotWrite],
+    ['new data directory', '--data-dir fresh', 7, mayNotWrite],
+    ['gen-ca', 'gen-ca --out directory', 7, /--out: .*directory.*\(EACCES\); choose a folder/],
+    ['gen-ca, new folder', 'gen-ca --out fresh', 7, /--out: .*fresh.*\(EACCES\); choose a folder/],
+    [
+      'setup',
+      'setup docker --yes --root machine --state-dir /state',
+      7,
+      /cannot write \/etc\/docker\/daemon\.json: EACCES; run it as root/,
+    ],
+    [
+      'setup without a place for its record',
+      'setup docker --yes --root machine',
+      7,
+      /cannot make \/var\/lib\/dragonfly\/setup: EACCES; run it as root/,
+    ],
+  ],
+  supernode: [
+    ['CA of registries', '--origin-ca private.pem --data-dir OWN', 2, mayNotRead],
+    [
+      'certificate',
+      '--tls-cert private.pem --tls-key private.pem --data-dir OWN',
+      2,
+      /--tls-cert.*this user may read/,
+    ],
+    ['data directory', '--data-dir directory', 7, mayNotWrite],
+    ['new data directory', '--data-dir fresh', 7, mayNotWrite],
+  ],
+  dfget: [
+    ['CA of origins', 'http://127.0.0.1:9/a --cacert private.pem', 2, mayNotRead],
+    ['CA of a SuperNode', 'http://127.0.0.1:9/a --supernode-ca private.pem', 2, mayNotRead],
+    ['CA for a preheat', 'preheat img:1 --supernode-ca private.pem', 2, mayNotRead],
+    ['output', 'http://127.0.0.1:9/a -O fresh --daemon none', 7, /no right to write in .*-O/],
+    [
+      'data directory',
+      'http://127.0.0.1:9/a -O OWN --daemon none --data-dir directory',
+      7,
+      mayNotWrite,
+    ],
+  ],
+}
+
 describe.each(Object.entries(table))('%s', (name, rows) => {
   const program = name as ProgramName // a key of the table
 
   it.each(rows)('%s: %s', async (_, args, code, says) => {
     const data = join(lab.directory, `data-${program}`)
     const words = args.split(' ').map((word) => ({ TAKEN: taken, NEW: data })[word] ?? word)
-    const before = await readdir(folder)
-    const command = [...programCommand(program), ...words]
-    const result = await run(['sh', '-c', 'cd "$1"; shift; exec "$@"', 'sh', folder, ...command], {
-      timeoutMs: 30_000,
-    })
-    // Lines of the log are JSON; what is said to people is one line.
-    const lines = result.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))
-    expect(lines, result.stderr).toHaveLength(1)
-    expect(lines[0]).toMatch(new RegExp(`^${program}: `))
-    expect(lines[0]).toMatch(says)
-    expect(result.stderr).not.toMatch(/\n\s+at .*:\d+:\d+/)
-    expect(result.code).toBe(code)
-    expect(await readdir(folder)).toEqual(before)
+    await expectRefusal([...programCommand(program), ...words], { program, code, says })
   })
 })
+
+describe.each(Object.entries(closed))('%s for a user who may not', (name, rows) => {
+  const program = name as ProgramName // a key of the table
+
+  it.each(rows)('%s: %s', async (_, args, code, says) => {
+    const words = args.split(' ').map((word) => (word === 'OWN' ? join(own, program) : word))
+    const command = [...asNobody, ...programCommand(program), ...words]
+    await expectRefusal(command, { program, code, says })
+  })
+})
+
+/** Reached by everybody; what is in it is of root, but for the place of setup's records. */
+async function makeClosedPlaces(): Promise<void> {
+  await chmod(lab.directory, 0o755)
+  for (const name of ['private.pem', 'private.yaml']) {
+    await writeFile(join(folder, name), '', { mode: 0o600 })
+  }
+  const docker = join(folder, 'machine/etc/docker')
+  await mkdir(docker, { recursive: true })
+  await writeFile(join(docker, 'daemon.json'), '{}\n')
+  own = await lab.folder('own')
+  await mkdir(join(folder, 'machine/state'))
+  for (const path of [own, join(folder, 'machine/state')]) await chown(path, nobody, nobody)
+}
+
+/** One line that says it, the exit code, and nothing left behind. */
+async function expectRefusal(
+  command: readonly string[],
+  { program, code, says }: { program: ProgramName; code: number; says: RegExp },
+): Promise<void> {
+  const before = await readdir(folder, { recursive: true })
+  const result = await run(['sh', '-c', 'cd "$1"; shift; exec "$@"', 'sh', folder, ...command], {
+    timeoutMs: 30_000,
+  })
+  // Lines of the log are JSON; what is said to people is one line, after warnings.
+  const lines = result.stderr.split('\n').filter((line) => !/^($|\{|warning: )/.test(line))
+  expect(lines, result.stderr).toHaveLength(1)
+  expect(lines[0]).toMatch(new RegExp(`^${program}: `))
+  expect(lines[0]).toMatch(says)
+  expect(result.stderr).not.toMatch(/\n\s+at .*:\d+:\d+/)
+  expect(result.code).toBe(code)
+  expect(await readdir(folder, { recursive: true })).toEqual(before)
+}

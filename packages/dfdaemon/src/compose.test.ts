@@ -146,12 +146,12 @@ describe('a dfdaemon without SuperNode', () => {
 
 describe('files that the configuration names', () => {
   it.each([
-    [['--origin-ca', '/none'], '--origin-ca: /none cannot be read (ENOENT)'],
-    [['--origin-ca', '/etc/hostname'], '--origin-ca: /etc/hostname holds no certificate'],
-    [['--supernode-ca', '/none'], '--supernode-ca: /none cannot be read (ENOENT)'],
+    [['--origin-ca', '/none'], "--origin-ca: '/none' cannot be read (ENOENT)"],
+    [['--origin-ca', '/etc/hostname'], "--origin-ca: '/etc/hostname' holds no certificate"],
+    [['--supernode-ca', '/none'], "--supernode-ca: '/none' cannot be read (ENOENT)"],
     [
       ['--proxy.ca-cert', '/none', '--proxy.ca-key', '/etc/hostname'],
-      '--proxy.ca-cert: /none cannot be read (ENOENT)',
+      "--proxy.ca-cert: '/none' cannot be read (ENOENT)",
     ],
     [
       ['--proxy.ca-cert', '/etc/hostname', '--proxy.ca-key', '/etc/hostname'],

@@ -13,6 +13,7 @@ import {
   type Metrics,
   makeFolder,
   parseListen,
+  readCertificates,
 } from '@df/kit'
 import { createRegistryClient, RedirectOrigins, Rights } from '@df/oci'
 import { AppError } from '@df/proto'
@@ -26,7 +27,6 @@ import { createUpstreamDispatchers } from './mirror/upstream-dispatcher.ts'
 import { Upstreams } from './mirror/upstreams.ts'
 import { OrderBook } from './orders/order-book.ts'
 import { interceptedOrigins, readProxySettings } from './proxy/settings.ts'
-import { readCertificates } from './read-pem.ts'
 
 export interface ComposeTools {
   logger: Logger
@@ -160,9 +160,10 @@ async function openDataDir(dataDir: string): Promise<number> {
     const { bsize, blocks } = await statfs(dataDir)
     return bsize * blocks
   } catch (cause) {
-    throw new AppError('STORAGE_FAILED', `the data directory ${dataDir} cannot be used`, {
+    const { code = '' } = cause as NodeJS.ErrnoException
+    throw new AppError('STORAGE_FAILED', `the data directory ${dataDir} cannot be used (${code})`, {
       cause,
-      hint: 'choose another one with --data-dir',
+      hint: 'choose another one with --data-dir, or give this user the right to write there',
     })
   }
 }

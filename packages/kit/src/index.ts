@@ -58,6 +58,7 @@ export {
   trustedContext,
 } from './origin-dispatcher.ts'
 export { originErrorOf } from './origin-error.ts'
+export { readCertificates, readPem } from './pem-file.ts'
 export { PROBLEM_TYPE, problemOf } from './problem.ts'
 export { type Composition, type ProgramOptions, runProgram } from './program.ts'
 export { answerRaw } from './raw-route.ts'

@@ -27,7 +27,13 @@ export function storageError(error: unknown, doing: string): AppError {
     })
   }
   const reason = error instanceof Error ? error.message : String(error)
-  return new AppError('STORAGE_FAILED', `the store failed while ${doing}: ${reason}`, cause)
+  const isRight = ['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? '')
+  return new AppError('STORAGE_FAILED', `the store failed while ${doing}: ${reason}`, {
+    ...(isRight
+      ? { hint: 'choose another folder, or give this user the right to write there' }
+      : {}),
+    ...cause,
+  })
 }
 
 /** A request that no correct caller makes. */

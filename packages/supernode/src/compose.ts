@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { issueTicket, Keyring, TicketVerifier } from '@df/codec'
 import {
@@ -14,11 +13,13 @@ import {
   listen,
   type Metrics,
   parseListen,
+  readCertificates,
+  readPem,
   type Startable,
   TokenBucket,
 } from '@df/kit'
 import { AnonymousTokens } from '@df/oci'
-import { AppError, type PreheatRequest, type TaskId } from '@df/proto'
+import type { PreheatRequest, TaskId } from '@df/proto'
 import { createEventLog, createSchedulerState } from '@df/scheduling'
 import { createContentStore, Spool } from '@df/storage'
 import { createPieceServer } from '@df/transfer'
@@ -61,7 +62,7 @@ export async function composeSupernode(
   { logger, version }: { logger: Logger; version: string },
 ): Promise<Supernode> {
   const tls = await readTls(config)
-  const originCa = config.originCa === undefined ? undefined : await readPem(config.originCa)
+  const originCa = await readCertificates('--origin-ca', config.originCa)
   const identity = await loadIdentity(config.dataDir)
   const nowMs = () => performance.now()
 
@@ -244,13 +245,5 @@ function configuredHosts({ redirect: { origin }, registry }: SupernodeConfig): s
 
 async function readTls({ tlsCert, tlsKey }: SupernodeConfig) {
   if (tlsCert === undefined || tlsKey === undefined) return undefined
-  return { cert: await readPem(tlsCert), key: await readPem(tlsKey) }
-}
-
-async function readPem(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new AppError('CONFIG_INVALID', `${path} cannot be read`, { cause })
-  }
+  return { cert: await readPem('--tls-cert', tlsCert), key: await readPem('--tls-key', tlsKey) }
 }

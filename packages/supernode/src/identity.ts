@@ -26,7 +26,14 @@ export async function loadIdentity(dataDir: string): Promise<SupernodeIdentity> 
   } catch (cause) {
     if (cause instanceof AppError) throw cause
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new AppError('STORAGE_FAILED', `the data directory cannot be used: ${reason}`, { cause })
+    throw new AppError(
+      'STORAGE_FAILED',
+      `the data directory ${dataDir} cannot be used: ${reason}`,
+      {
+        cause,
+        hint: 'choose another one with --data-dir, or give this user the right to write there',
+      },
+    )
   }
 }
 

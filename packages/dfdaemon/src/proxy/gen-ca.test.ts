@@ -42,7 +42,7 @@ describe('gen-ca', () => {
     expect(await failure('--out', '/proc/none/ca')).toMatch(
       /^OUTPUT_FAILED: --out: \/proc\/none cannot be written \(ENOENT\); choose a folder/,
     )
-    expect(await failure('--out', '/dev/null')).toMatch(/cannot be written \(ENOTDIR\)/)
+    expect(await failure('--out', '/dev/null')).toMatch(/cannot be written \(EEXIST\)/)
     expect(await failure('--out', 'x', '--host', 'registry.lan:5000')).toMatch(
       /^USAGE: --host: 'registry.lan:5000' is not a host name or an IP address; write /,
     )

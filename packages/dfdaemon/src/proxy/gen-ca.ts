@@ -1,7 +1,7 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname, join } from 'node:path'
-import { defineCommand } from '@df/kit'
+import { join } from 'node:path'
+import { defineCommand, makeFolder } from '@df/kit'
 import { AppError } from '@df/proto'
 import { Type } from 'typebox'
 import { isHostName } from './host-pattern.ts'
@@ -81,7 +81,7 @@ async function writePair(
 ): Promise<void> {
   const written: string[] = []
   try {
-    await makeFolder(directory)
+    await makeFolder(directory, 0o777)
     for (const { path, text, mode } of files) {
       await writeFile(path, text, { mode, flag: 'wx' })
       written.push(path)
@@ -92,22 +92,9 @@ async function writePair(
   }
 }
 
-/** Node's own `recursive` never ends in file systems that say ENOENT for a folder that cannot be made, such as /proc. */
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    if (code !== 'ENOENT' || dirname(path) === path) throw error
-    await makeFolder(dirname(path))
-    await mkdir(path)
-  }
-}
-
 function outputError(directory: string, cause: unknown): AppError {
   const { code = '', path = directory } = cause as NodeJS.ErrnoException
-  if (code === 'EEXIST') {
+  if (code === 'EEXIST' && path !== directory) {
     return new AppError('OUTPUT_FAILED', `--out: ${path} is there already`, {
       hint: 'an authority that clients trust is not overwritten: choose another folder, or remove it',
       cause,

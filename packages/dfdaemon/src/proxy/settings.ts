@@ -1,5 +1,5 @@
+import { readPem } from '@df/kit'
 import type { DaemonConfig } from '../config.ts'
-import { readPem } from '../read-pem.ts'
 import { HostPatterns } from './host-pattern.ts'
 import { LeafCache } from './leaf-cache.ts'
 import { NoProxy } from './no-proxy.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import { readCertificates } from '@df/kit'
 import type { CommandContext } from '../command-context.ts'
-import { readPem } from '../pem-file.ts'
 import { keepsSecrets } from '../preheat/credentials.ts'
 import { PreheatClient } from '../preheat/preheat-client.ts'
 import { usage } from './command-line.ts'
@@ -10,7 +10,7 @@ const TOKEN_VARIABLE = 'DFGET_OPERATOR_TOKEN'
 
 /**
  * The client for the SuperNode that a command line names, with the operator's token if there is one.
- * @throws AppError USAGE for a file that cannot be read
+ * @throws AppError CONFIG_INVALID, USAGE for a file that cannot be read
  */
 export async function openPreheatClient(
   options: SupernodeOptions,
@@ -18,7 +18,7 @@ export async function openPreheatClient(
   note: (text: string) => void,
 ): Promise<PreheatClient> {
   const { supernodeUrl: url, supernodeCaFile, operatorTokenFile } = options
-  const ca = await readPem('supernode-ca', supernodeCaFile)
+  const ca = await readCertificates('--supernode-ca', supernodeCaFile)
   const operatorToken = await tokenOf(operatorTokenFile, env[TOKEN_VARIABLE])
   if (operatorToken !== undefined && !keepsSecrets(url)) {
     note(

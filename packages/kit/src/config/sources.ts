@@ -127,8 +127,7 @@ export function readConfigFile(definition: Definition, file: string): SourceValu
   try {
     content = parseFile(file)
   } catch (error) {
-    const [what = ''] = (error as Error).message.split('\n')
-    out.faults.push({ where: file, what })
+    out.faults.push({ where: file, ...readFault(error) })
     return out
   }
   // An empty YAML file holds null.
@@ -187,8 +186,15 @@ function readSecretFile(setting: Setting, file: string, env: Environment): ReadR
   try {
     return readTexts(setting, [readFileSync(file, 'utf8').trim()], file, true)
   } catch (error) {
-    return { faults: [{ what: (error as Error).message }] }
+    return { faults: [readFault(error)] }
   }
+}
+
+/** Of an error with its lines of context, the first. */
+function readFault(error: unknown): Omit<Fault, 'where'> {
+  const { message, code } = error as NodeJS.ErrnoException
+  const [what = ''] = message.split('\n')
+  return code === 'EACCES' ? { what, hint: 'give a file that this user may read' } : { what }
 }
 
 /** Kubernetes and docker put variables of this form into every container beside a service of that name. */
