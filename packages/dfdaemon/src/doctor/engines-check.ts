@@ -54,8 +54,9 @@ function engineFindings(machine: Machine, name: RecordName, context: DoctorConte
 function judge(machine: Machine, name: RecordName, context: DoctorContext): Finding[] {
   const { config, root } = context
   const title = recordTitle(name)
-  const again = `dfdaemon setup ${runtimesOf(name)[0]}`
-  const undo = `dfdaemon undo ${runtimesOf(name)[0]}`
+  const there = root === '/' ? '' : ` --root ${root}`
+  const again = `dfdaemon setup ${runtimesOf(name)[0]}${there}`
+  const undo = `dfdaemon undo ${runtimesOf(name)[0]}${there}`
   const record = machine.records.get(name)
   const paths = record?.paths ?? usualPaths
   const broken = machine.records.broken(name)
