@@ -1,11 +1,12 @@
-import type { HostId, TaskId } from '@df/proto'
+import type { HostId, StripeIndex, TaskId } from '@df/proto'
 
 /**
  * What happens to the scheduler. All facts the reducer needs are in the event: it has no clock, no I/O and
  * no randomness of its own, so a recorded log of (event, now) replays to the same commands.
  */
 export type SchedulerEvent =
-  | { type: 'host-up'; host: HostId; upBps?: number; downBps?: number }
+  /** Rates are the host's own limits, bytes per second; absent: none. `location`: region, zone, rack, as far as known. */
+  | { type: 'host-up'; host: HostId; upBps?: number; downBps?: number; location?: string[] }
   /** The session is gone and did not come back within the grace time. */
   | { type: 'host-down'; host: HostId }
   /** `have`: pieces the host holds already (counted). The plan follows when the task is ready. */
@@ -15,6 +16,10 @@ export type SchedulerEvent =
   /** The task failed or was deleted: its swarm is forgotten. */
   | { type: 'task-gone'; task: TaskId }
   | { type: 'progress'; host: HostId; task: TaskId; have: number }
+  /** What the host was seen to send and to receive lately, bytes per second. */
+  | { type: 'rates'; host: HostId; upBps?: number; downBps?: number }
+  /** The stripe lags behind the host's other stripes, though its parent answers. */
+  | { type: 'slow'; host: HostId; task: TaskId; parent: HostId; stripe: StripeIndex }
   | { type: 'lost'; host: HostId; task: TaskId; parent: HostId }
   | { type: 'bad'; host: HostId; task: TaskId; parent: HostId; piece: number }
   | { type: 'leave'; host: HostId; task: TaskId }

@@ -21,10 +21,8 @@ export function reportLost(turn: Turn, task: SchedulerTask, reporter: Member, lo
     (task.content?.swarm.parentsOf(reporter).includes(lost.host) ?? false)
   avoid(task, reporter, lost)
   if (wasNeighbour && isBelieved(task, reporter.host)) {
-    for (const [host, at] of lost.lostBy) {
-      if (turn.now - at > LOST_WINDOW_MS) lost.lostBy.delete(host)
-    }
-    lost.lostBy.set(reporter.host, turn.now)
+    const recent = [...lost.lostBy].filter(([, at]) => turn.now - at <= LOST_WINDOW_MS)
+    lost.lostBy = new Map(recent).set(reporter.host, turn.now)
     if (lost.lostBy.size > 1) demote(turn, task, lost)
   }
   announcePlans(turn, task)
@@ -62,7 +60,7 @@ export function endDemotions({ now }: Turn, task: SchedulerTask): void {
 function demote(turn: Turn, task: SchedulerTask, member: Member): void {
   const until = turn.now + DEMOTION_MS * 2 ** Math.min(member.demotions, MAX_DOUBLINGS)
   member.demotions++
-  member.lostBy.clear()
+  member.lostBy = new Map()
   task.demoted.set(member, until)
   scheduleTick(turn, task, until)
   reviewServing(task, member)
@@ -77,12 +75,8 @@ function reviewServing(task: SchedulerTask, member: Member): void {
 }
 
 function avoid(task: SchedulerTask, member: Member, other: Member): void {
-  member.avoided.delete(other.host)
-  member.avoided.add(other.host)
-  for (const host of member.avoided) {
-    if (member.avoided.size <= MAX_AVOIDED) break
-    member.avoided.delete(host)
-  }
+  const others = [...member.avoided].filter((host) => host !== other.host)
+  member.avoided = new Set([...others, other.host].slice(-MAX_AVOIDED))
   dropSpare(task, member, other)
   task.content?.swarm.update(member)
 }

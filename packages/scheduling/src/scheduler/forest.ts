@@ -1,32 +1,30 @@
-import type { HostId, StripeIndex } from '@df/proto'
+import type { HostId } from '@df/proto'
 import { LoadIndex } from './load-index.ts'
 import type { SwarmOptions } from './placement-policy.ts'
 import { createPlace, type Home, type Peer, type Place, StripeTree } from './stripe-tree.ts'
-
-/** Children of a host when there is one stripe only: such content is small, and depth counts, not bandwidth. */
-const SINGLE_STRIPE_SLOTS = 4
 
 /** The trees of all stripes, kept consistent: edges, loads, homes, and whose parents changed. */
 export class Forest {
   /** Hosts that may serve. */
   readonly servers = new LoadIndex<Peer>()
   readonly trees: StripeTree[] = []
-  /** Incomplete hosts that have each stripe for their home. */
-  readonly #interiors: number[]
   readonly #changed = new Set<HostId>()
 
   constructor({ stripes, seedSlots }: SwarmOptions) {
-    this.#interiors = Array.from({ length: stripes }, () => 0)
     const seed: Peer = {
       host: 'seed',
       facts: { have: Number.POSITIVE_INFINITY, avoided: new Set() },
+      keys: [''],
       places: [],
       home: 'everywhere',
+      rateClass: Number.NEGATIVE_INFINITY,
+      capacityBps: 0,
+      usedBps: 0,
+      costBps: 0,
       load: 0,
     }
-    const slots = stripes === 1 ? SINGLE_STRIPE_SLOTS : stripes
     for (let stripe = 0; stripe < stripes; stripe++) {
-      this.trees.push(new StripeTree({ stripe, seed, seedSlots, slots }))
+      this.trees.push(new StripeTree({ stripe, seed, seedSlots }))
     }
   }
 
@@ -43,7 +41,7 @@ export class Forest {
 
   attach(place: Place, parent: Place): void {
     this.tree(place).attach(place, parent)
-    this.#addLoad(parent.peer, 1)
+    this.#addLoad(parent.peer, 1, place.peer.costBps)
     this.#noteChange(place.peer)
   }
 
@@ -51,7 +49,7 @@ export class Forest {
     const { parent } = place
     if (parent === undefined) return
     this.tree(place).detach(place)
-    this.#addLoad(parent.peer, -1)
+    this.#addLoad(parent.peer, -1, place.peer.costBps)
     this.#noteChange(place.peer)
   }
 
@@ -63,25 +61,25 @@ export class Forest {
   }
 
   setHome(peer: Peer, home: Home): void {
-    for (const [stripe, count] of this.#interiors.entries()) {
-      this.#interiors[stripe] = count + Number(stripe === home) - Number(stripe === peer.home)
-    }
     peer.home = home
-    for (const place of peer.places) {
-      this.tree(place).refresh(place)
-      if (place.parent !== undefined) this.tree(place).refresh(place.parent)
+    this.#refresh(peer)
+  }
+
+  /** Changes what the host is believed to take and to give; its edges stay. */
+  setRates(
+    peer: Peer,
+    { rateClass, capacityBps, costBps }: Pick<Peer, 'rateClass' | 'capacityBps' | 'costBps'>,
+  ): void {
+    const change = costBps - peer.costBps
+    peer.rateClass = rateClass
+    peer.capacityBps = capacityBps
+    peer.costBps = costBps
+    this.#refresh(peer)
+    for (const { parent } of peer.places) {
+      if (parent === undefined) continue
+      parent.peer.usedBps += change
+      this.#refresh(parent.peer)
     }
-  }
-
-  /** The stripe with the fewest interior hosts. */
-  get poorest(): StripeIndex {
-    return this.#interiors.indexOf(Math.min(...this.#interiors))
-  }
-
-  /** The stripe with the most interior hosts, when it could give one to the poorest. */
-  get tooRich(): StripeIndex | undefined {
-    const most = Math.max(...this.#interiors)
-    return most - Math.min(...this.#interiors) < 2 ? undefined : this.#interiors.indexOf(most)
   }
 
   takeChanged(): HostId[] {
@@ -90,7 +88,16 @@ export class Forest {
     return changed
   }
 
-  #addLoad(peer: Peer, change: number): void {
+  #refresh(peer: Peer): void {
+    for (const place of peer.places) {
+      this.tree(place).refresh(place)
+      if (place.parent !== undefined) this.tree(place).refresh(place.parent)
+    }
+  }
+
+  #addLoad(peer: Peer, change: 1 | -1, costBps: number): void {
+    // Sums of fractions drift: a host without children has nothing to send.
+    peer.usedBps = peer.load + change === 0 ? 0 : peer.usedBps + change * costBps
     this.servers.change(peer, peer.load + change)
     for (const place of peer.places) {
       const tree = this.tree(place)

@@ -3,7 +3,7 @@ import type { ParentId } from './events.ts'
 
 /**
  * A host of a swarm, as a policy sees it. The reducer owns and changes the record; after each change of
- * `complete`, `serving` or `avoided` it calls {@link Swarm.update}. `have` may move at any time.
+ * `complete`, `serving`, `avoided` or a rate it calls {@link Swarm.update}. `have` may move at any time.
  */
 export interface SwarmMember {
   readonly host: HostId
@@ -15,6 +15,11 @@ export interface SwarmMember {
   readonly serving: boolean
   /** Hosts it cannot fetch from. */
   readonly avoided: ReadonlySet<HostId>
+  /** What it is believed to send and to receive, bytes per second; undefined: nothing is known of it. */
+  readonly upBps: number | undefined
+  readonly downBps: number | undefined
+  /** Where it is, from the widest place to the narrowest (region, zone, rack); empty: anywhere. */
+  readonly location: readonly string[]
 }
 
 export interface SwarmOptions {
@@ -22,6 +27,8 @@ export interface SwarmOptions {
   pieces: number
   /** How many hosts the seed feeds in each stripe, while others can. */
   seedSlots: number
+  /** Rate of a host of which nothing is known, bytes per second. */
+  typicalBps: number
 }
 
 /**
@@ -34,6 +41,8 @@ export interface Swarm {
   remove(member: SwarmMember): void
   /** Facts of the member changed: whatever they forbid is undone before this returns. */
   update(member: SwarmMember): void
+  /** The fleet's usual rate is another now. Moves nobody. */
+  setTypical(bps: number): void
   /** `[s]`: the parent for stripe s; empty for a complete member. */
   parentsOf(member: SwarmMember): ParentId[]
   /** Hosts that fetch from it, counted once for each stripe. */

@@ -1,6 +1,6 @@
 import type { Forest } from './forest.ts'
 import type { SwarmOptions } from './placement-policy.ts'
-import { DETACHED, type Place, type StripeTree } from './stripe-tree.ts'
+import { DETACHED, type Peer, type Place, type StripeTree } from './stripe-tree.ts'
 
 /** Hosts are placed in this many classes by what they hold, furthest along first. */
 const PROGRESS_CLASSES = 16
@@ -23,32 +23,52 @@ export class Placer {
   }
 
   /**
-   * Finds a parent for each of these, which are detached. Of one class, interior hosts go first and make room
-   * for its leaves; a class comes after those ahead of it, so that it cannot take their slots.
+   * Finds a parent for each of these, which are detached. Hosts of one location and rate that are equally far go
+   * together, their interior hosts first, which make room for the leaves; they come after those that are ahead,
+   * and of those after the faster ones, so that they cannot take their slots.
    */
   place(unplaced: ReadonlySet<Place>): void {
-    const furthestFirst = [...unplaced].sort((a, b) => b.peer.facts.have - a.peer.facts.have)
     const left: Place[] = []
-    for (let next = 0; next < furthestFirst.length; ) {
-      const classNow = this.classOf(furthestFirst[next]?.peer.facts.have ?? 0)
+    for (const group of this.#groups([...unplaced])) {
       const leaves: Place[] = []
-      for (; next < furthestFirst.length; next++) {
-        const place = furthestFirst[next]
-        if (place === undefined || this.classOf(place.peer.facts.have) !== classNow) break
+      for (const place of group) {
         if (this.#forest.tree(place).serves(place)) leaves.push(...this.#seatInterior(place))
         else leaves.push(place)
       }
-      left.push(...leaves.filter((leaf) => !this.#seat(leaf)))
+      for (const leaf of leaves) if (!this.#seat(leaf)) left.push(leaf)
     }
     for (const place of left) this.#squeezeIn(place)
     for (const tree of this.#forest.trees) this.#seatGuests(tree)
   }
 
+  /** Hosts that go together, those that are ahead first, then the faster; within a group the furthest first. */
+  #groups(places: Place[]): Place[][] {
+    const groups: Place[][] = []
+    let last: Place | undefined
+    places.sort((a, b) => this.#byOrder(a.peer, b.peer) || b.peer.facts.have - a.peer.facts.have)
+    for (const place of places) {
+      if (last === undefined || this.#byOrder(last.peer, place.peer) !== 0) groups.push([])
+      groups.at(-1)?.push(place)
+      last = place
+    }
+    return groups
+  }
+
+  #byOrder(a: Peer, b: Peer): number {
+    return (
+      this.classOf(b.facts.have) - this.classOf(a.facts.have) ||
+      a.rateClass - b.rateClass ||
+      byName(a.keys[0] ?? '', b.keys[0] ?? '')
+    )
+  }
+
   /** Returns the leaf whose slot it took, if any. */
   #seatInterior(place: Place): Place[] {
     const seat = this.#forest.tree(place).findSeat(
+      place,
       (parent) => this.#isGood(parent, place),
-      (leaf) => !this.#isBehind(place, leaf),
+      (leaf, parent) =>
+        !this.#isBehind(place, leaf) && !isSlower(place, leaf) && !isFarther(place, leaf, parent),
     )
     if (seat === undefined) {
       // At once, not last as leaves: the others of its class need its slots.
@@ -60,29 +80,44 @@ export class Placer {
     return seat.leaf === undefined ? [] : [seat.leaf]
   }
 
+  /** In each location, the narrowest first: a free slot, or a host that can do more than its role asks. */
   #seat(place: Place): boolean {
-    const parent = this.#forest.tree(place).findRoom((host) => this.#isGood(host, place))
-    if (parent !== undefined) this.#forest.attach(place, parent)
-    return parent !== undefined
+    const tree = this.#forest.tree(place)
+    const good = (host: Place) => this.#isGood(host, place)
+    for (const key of place.peer.keys) {
+      const parent =
+        tree.findRoom(key, place, good) ??
+        this.#leastLoaded(place, key, (host) => tree.fits(host, place) && good(host))
+      if (parent === undefined) continue
+      this.#forest.attach(place, parent)
+      tree.noteGuest(place)
+      return true
+    }
+    return false
   }
 
   /**
-   * No good slot is free: the least loaded host that is good takes one child more. If there is none, one that
-   * depends on an avoided host will do: whoever takes a living host for lost must not end up above everybody.
-   * The seed is the last resort.
+   * No good slot is free: the least loaded host that is good takes one child more. If there is none, a slower
+   * one will do, then one that depends on an avoided host: whoever takes a living host for lost must not end up
+   * above everybody. The seed is the last resort.
    */
   #squeezeIn(place: Place): void {
     const tree = this.#forest.tree(place)
     const parent =
-      this.#leastLoaded(place, (host) => this.#isGood(host, place)) ??
-      this.#leastLoaded(place, (host) => !avoids(place, host) && !this.#isBehind(host, place)) ??
+      this.#leastLoaded(place, '', (host) => this.#isGood(host, place)) ??
+      this.#leastLoaded(place, '', (host) => this.#isAllowed(host, place)) ??
+      this.#leastLoaded(
+        place,
+        '',
+        (host) => !avoids(place, host) && !this.#isBehind(host, place),
+      ) ??
       tree.seed
     this.#forest.attach(place, parent)
     tree.noteGuest(place)
   }
 
-  #leastLoaded(place: Place, accepts: (host: Place) => boolean): Place | undefined {
-    const peer = this.#forest.servers.find(({ places }) => {
+  #leastLoaded(place: Place, key: string, accepts: (host: Place) => boolean): Place | undefined {
+    const peer = this.#forest.servers.find(key, ({ places }) => {
       const candidate = places[place.stripe]
       return candidate !== undefined && candidate.depth !== DETACHED && accepts(candidate)
     })
@@ -97,8 +132,10 @@ export class Placer {
     for (const guest of tree.guests()) {
       if (!tree.isGuest(guest)) continue
       const good = (host: Place) => this.#isGood(host, guest)
-      const fromSeed = guest.parent === tree.seed
-      const parent = tree.findRoom(good) ?? (fromSeed ? this.#leastLoaded(guest, good) : undefined)
+      const allowed = (host: Place) => this.#isAllowed(host, guest)
+      const parent =
+        this.#roomNearby(tree, guest, good) ??
+        (guest.parent === tree.seed ? this.#leastLoaded(guest, '', allowed) : undefined)
       if (parent === undefined) continue
       this.#forest.detach(guest)
       this.#forest.attach(guest, parent)
@@ -106,8 +143,21 @@ export class Placer {
     }
   }
 
-  /** Whether nothing speaks against the parent: it is not behind, and nobody on the way up is avoided, or the place itself. */
+  #roomNearby(tree: StripeTree, place: Place, accepts: (host: Place) => boolean) {
+    for (const key of place.peer.keys) {
+      const parent = tree.findRoom(key, place, accepts)
+      if (parent !== undefined) return parent
+    }
+    return undefined
+  }
+
+  /** Whether nothing speaks against the parent: it is allowed, and not slower. */
   #isGood(parent: Place, place: Place): boolean {
+    return !isSlower(parent, place) && this.#isAllowed(parent, place)
+  }
+
+  /** Whether the parent is not behind, and nobody on the way up is avoided, or the place itself. */
+  #isAllowed(parent: Place, place: Place): boolean {
     if (this.#isBehind(parent, place)) return false
     for (let at: Place | undefined = parent; at !== undefined; at = at.parent) {
       if (at === place || avoids(place, at)) return false
@@ -122,6 +172,25 @@ export class Placer {
   #isBehind(parent: Place, child: Place): boolean {
     return child.peer.facts.have - parent.peer.facts.have > this.#slack
   }
+}
+
+/** A complete host has nothing to wait for. */
+function isSlower({ peer: a }: Place, { peer: b }: Place): boolean {
+  return a.home !== 'everywhere' && a.rateClass > b.rateClass
+}
+
+/** Whether the place shares less of the parent's location than the other does. */
+function isFarther(place: Place, other: Place, parent: Place): boolean {
+  return nearness(place, parent) < nearness(other, parent)
+}
+
+function nearness({ peer: a }: Place, { peer: b }: Place): number {
+  if (a.keys.length === 1 || b.keys.length === 1) return 0
+  return a.keys.length - a.keys.findIndex((key) => b.keys.includes(key))
+}
+
+function byName(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1
 }
 
 function avoids({ peer }: Place, { peer: { host } }: Place): boolean {

@@ -1,6 +1,7 @@
 import type { HostId, TaskId } from '@df/proto'
 import type { SchedulerCommand, SchedulerEvent } from './events.ts'
 import { endDemotions, reportBad, reportLost, signOfLife } from './faults.ts'
+import { applyRates } from './learning.ts'
 import { announcePlans } from './plans.ts'
 import {
   createMember,
@@ -10,6 +11,7 @@ import {
   type SchedulerTask,
   type Turn,
 } from './scheduler-state.ts'
+import { judgementsDue, judgeSuspected, reportSlow } from './slowness.ts'
 import { enterRoster, leaveRoster, releaseSpares } from './spares.ts'
 import { scheduleTick } from './wake.ts'
 
@@ -37,8 +39,14 @@ export function reduce(
 function apply(turn: Turn, event: SchedulerEvent): void {
   switch (event.type) {
     case 'host-up':
-      // Rates are for a policy with rate classes; a host matters from its first join on.
+      turn.state.rates.up(event.host, event)
+      turn.state.rates.trim((host) => turn.state.hosts.has(host))
+      return applyRates(turn, event.host)
+    case 'rates':
+      if (turn.state.rates.measured(event.host, event, turn.now)) applyRates(turn, event.host)
       return
+    case 'slow':
+      return withPair(turn, event, (...about) => reportSlow(...about, event.stripe))
     case 'host-down':
       return hostDown(turn, event.host)
     case 'join':
@@ -74,7 +82,10 @@ function join(turn: Turn, { host, task: id, have }: EventOf<'join'>): void {
     announcePlans(turn, task)
     return
   }
-  const joined = createMember(host, have, !task.banned.has(host))
+  const joined = createMember(host, have, {
+    serving: !task.banned.has(host),
+    rates: turn.state.rates.of(host),
+  })
   task.members.set(host, joined)
   task.pending.add(joined)
   const tasks = turn.state.hosts.get(host) ?? new Set()
@@ -93,7 +104,12 @@ function taskReady(turn: Turn, { task: id, stripes, pieces }: EventOf<'task-read
   task.content = {
     stripes,
     pieces,
-    swarm: state.policy({ stripes, pieces, seedSlots: state.seedSlots }),
+    swarm: state.policy({
+      stripes,
+      pieces,
+      seedSlots: state.seedSlots,
+      typicalBps: state.typicalBps,
+    }),
   }
   placePending(turn, task)
 }
@@ -145,7 +161,7 @@ function advance(task: SchedulerTask, member: Member, have: number): void {
 
 function withPair(
   turn: Turn,
-  event: EventOf<'lost' | 'bad'>,
+  event: EventOf<'lost' | 'bad' | 'slow'>,
   report: (turn: Turn, task: SchedulerTask, reporter: Member, about: Member) => void,
 ): void {
   const task = turn.state.tasks.get(event.task)
@@ -162,6 +178,7 @@ function leave(turn: Turn, id: TaskId, host: HostId): void {
   if (task === undefined || member === undefined) return
   task.members.delete(host)
   task.demoted.delete(member)
+  task.suspected.delete(member)
   task.stale.delete(member)
   forgetTaskOf(state, host, task)
   if (!task.pending.delete(member)) {
@@ -200,8 +217,9 @@ function tick(turn: Turn): void {
   for (const task of state.timed) {
     if (task.pending.size > 0 && task.gatherUntil <= now) placePending(turn, task)
     endDemotions(turn, task)
+    judgeSuspected(turn, task)
     announcePlans(turn, task)
-    const dues = [...task.demoted.values()]
+    const dues = [...task.demoted.values(), ...judgementsDue(task)]
     if (task.pending.size > 0) dues.push(task.gatherUntil)
     if (dues.length === 0) state.timed.delete(task)
     else scheduleTick(turn, task, Math.min(...dues))

@@ -1,6 +1,7 @@
-import type { HostId, TaskId } from '@df/proto'
+import type { HostId, StripeIndex, TaskId } from '@df/proto'
 import type { ParentId, SchedulerCommand } from './events.ts'
 import type { PlacementPolicy, Swarm, SwarmMember } from './placement-policy.ts'
+import { type HostRates, RateBook } from './rate-book.ts'
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts'
 import { stripedTrees } from './striped-trees.ts'
 
@@ -19,6 +20,9 @@ export interface SchedulerState {
   readonly random: SeededRandom
   readonly seedSlots: number
   readonly policy: PlacementPolicy
+  readonly rates: RateBook
+  /** As of the last change of {@link rates}. */
+  typicalBps: number
   readonly tasks: Map<TaskId, SchedulerTask>
   /** The tasks of each host. */
   readonly hosts: Map<HostId, Set<SchedulerTask>>
@@ -44,25 +48,38 @@ export interface SchedulerTask {
   readonly accusations: Map<HostId, Set<HostId>>
   /** Members that do not answer others, and until when they are not asked to. */
   readonly demoted: Map<Member, number>
+  /** Members that others say lag, until it is judged whether they do. */
+  readonly suspected: Map<Member, Suspicion>
   /** Placed members with fewer spares than they should have. */
   readonly wanting: Set<Member>
   /** Members whose plan may differ from the one sent, beside those the swarm knows of. */
   readonly stale: Set<Member>
 }
 
+/** Reports that a member lags in a stripe. */
+export interface Suspicion {
+  stripe: StripeIndex
+  since: number
+  readonly reporters: Set<HostId>
+}
+
 export interface Member extends SwarmMember {
+  upBps: number | undefined
+  downBps: number | undefined
   have: number
   complete: boolean
   serving: boolean
-  readonly avoided: Set<HostId>
+  avoided: ReadonlySet<HostId>
   /** Index in the roster, -1 while pending. */
   rosterIndex: number
   spares: Member[]
   /** Those that have it for a spare. */
-  readonly spareOf: Set<Member>
+  readonly spareOf: Member[]
   /** Who reported it lost, and when. */
-  readonly lostBy: Map<HostId, number>
+  lostBy: ReadonlyMap<HostId, number>
   demotions: number
+  /** `[s]`: when it last said that its own parent of stripe s lags. */
+  laggedAt: ReadonlyMap<StripeIndex, number>
   /** The plan it was sent last. */
   sent: { parents: ParentId[]; spares: HostId[] } | undefined
 }
@@ -75,10 +92,13 @@ export interface Turn {
 }
 
 export function createSchedulerState(options: SchedulerOptions): SchedulerState {
+  const rates = new RateBook()
   return {
     random: createSeededRandom(options.seed),
     seedSlots: options.seedSlots ?? 1,
     policy: options.policy ?? stripedTrees,
+    rates,
+    typicalBps: rates.typicalBps,
     tasks: new Map(),
     hosts: new Map(),
     timed: new Set(),
@@ -97,23 +117,35 @@ export function createTask(task: TaskId): SchedulerTask {
     banned: new Set(),
     accusations: new Map(),
     demoted: new Map(),
+    suspected: new Map(),
     wanting: new Set(),
     stale: new Set(),
   }
 }
 
-export function createMember(host: HostId, have: number, serving: boolean): Member {
+// Shared by all hosts that nothing is wrong with: there are tens of thousands of them.
+const nobody: ReadonlySet<HostId> = new Set()
+const unlost: ReadonlyMap<HostId, number> = new Map()
+const unlagged: ReadonlyMap<StripeIndex, number> = new Map()
+
+export function createMember(
+  host: HostId,
+  have: number,
+  { serving, rates }: { serving: boolean; rates: HostRates },
+): Member {
   return {
     host,
+    ...rates,
     have,
     complete: false,
     serving,
-    avoided: new Set(),
+    avoided: nobody,
     rosterIndex: -1,
     spares: [],
-    spareOf: new Set(),
-    lostBy: new Map(),
+    spareOf: [],
+    lostBy: unlost,
     demotions: 0,
+    laggedAt: unlagged,
     sent: undefined,
   }
 }

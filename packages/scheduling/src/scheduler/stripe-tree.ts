@@ -1,9 +1,10 @@
 import type { HostId, StripeIndex } from '@df/proto'
 import type { ParentId } from './events.ts'
+import { type LocationKeys, SeatIndex } from './seat-index.ts'
 
 /**
  * Where a host is interior, that is, has child slots: one stripe; every stripe, when it holds everything;
- * none, when it may not serve.
+ * none, when it may not serve, or sends too little.
  */
 export type Home = StripeIndex | 'everywhere' | 'nowhere'
 
@@ -11,9 +12,16 @@ export type Home = StripeIndex | 'everywhere' | 'nowhere'
 export interface Peer {
   readonly host: ParentId
   readonly facts: { readonly have: number; readonly avoided: ReadonlySet<HostId> }
+  readonly keys: LocationKeys
   /** `[s]`: its place in the tree of stripe s. */
   readonly places: Place[]
   home: Home
+  /** Slower hosts have greater classes. */
+  rateClass: number
+  /** What it can send, what is asked of it now, and what it asks of each parent: bytes per second. */
+  capacityBps: number
+  usedBps: number
+  costBps: number
   /** Its children in all stripes. */
   load: number
 }
@@ -35,16 +43,13 @@ export const DETACHED = -1
 const ROOT_DEPTH = 0
 /** Below complete hosts, so that those are preferred. */
 const SEED_DEPTH = 1
-
-/** Places by depth, each depth in order of entry. */
-type DepthIndex = Set<Place>[]
+/** Rates are guesses: a host takes this much more than it is believed to send. */
+const TOLERANCE = 1.05
 
 export interface StripeTreeOptions {
   stripe: StripeIndex
   seed: Peer
   seedSlots: number
-  /** Children a host may have in all stripes. */
-  slots: number
 }
 
 /** A seat for an interior host: a free slot of `parent`, or the one that `leaf` holds. */
@@ -55,24 +60,22 @@ export interface Seat {
 
 /**
  * The tree of one stripe (a forest: complete hosts are roots beside the seed). It keeps parents, children and
- * depths, and finds the free slots nearest to a root; who may take which is decided by its caller.
- * Detaching a place takes all below it out of the indexes, so a seat found can never be below the one who
- * seeks it: there are no cycles by construction.
+ * depths, and finds the free slots nearest to a root, in the seeker's own location first; who may take which is
+ * decided by its caller. Detaching a place takes all below it out of the indexes, so a seat found can never be
+ * below the one who seeks it: there are no cycles by construction.
  */
 export class StripeTree {
   readonly seed: Place
   readonly #stripe: StripeIndex
   readonly #seedSlots: number
-  readonly #slots: number
   /** Of these some may hold a slot by now. */
   readonly #guests = new Set<Place>()
-  readonly #withRoom: DepthIndex = []
-  readonly #withLeaf: DepthIndex = []
+  readonly #withRoom = new SeatIndex<Place>()
+  readonly #withLeaf = new SeatIndex<Place>()
 
-  constructor({ stripe, seed, seedSlots, slots }: StripeTreeOptions) {
+  constructor({ stripe, seed, seedSlots }: StripeTreeOptions) {
     this.#stripe = stripe
     this.#seedSlots = seedSlots
-    this.#slots = slots
     this.seed = createPlace(seed, stripe)
     seed.places[stripe] = this.seed
     this.#setDepth(this.seed, SEED_DEPTH)
@@ -106,37 +109,41 @@ export class StripeTree {
     this.#setDepth(place, DETACHED)
   }
 
-  /** The place's home, load or children changed: it is found, or not found, by what it is now. */
+  /** The place's homes, load or children changed: it is found, or not found, by what it is now. */
   refresh(place: Place): void {
     const attached = place.depth !== DETACHED
     const roomAt = attached && this.#hasRoom(place) ? place.depth : DETACHED
     if (roomAt !== place.roomAt) {
-      this.#withRoom[place.roomAt]?.delete(place)
+      this.#withRoom.move(place, place.roomAt, roomAt)
       place.roomAt = roomAt
-      enter(this.#withRoom, roomAt, place)
     }
     const leafAt =
       attached && this.serves(place) && place.children.some((child) => !this.serves(child))
         ? place.depth
         : DETACHED
     if (leafAt !== place.leafAt) {
-      this.#withLeaf[place.leafAt]?.delete(place)
+      this.#withLeaf.move(place, place.leafAt, leafAt)
       place.leafAt = leafAt
-      enter(this.#withLeaf, leafAt, place)
     }
   }
 
   /** As {@link refresh}, and the place comes after others of its depth: so these take children in turn. */
   requeue(place: Place): void {
-    this.#withRoom[place.roomAt]?.delete(place)
+    this.#withRoom.move(place, place.roomAt, DETACHED)
     place.roomAt = DETACHED
     this.refresh(place)
   }
 
   /** Whether the place has child slots in this stripe. */
-  serves(place: Place): boolean {
-    const { home } = place.peer
+  serves({ peer: { home } }: Place): boolean {
     return home === this.#stripe || home === 'everywhere'
+  }
+
+  /** Whether the place could take the child, or could if it had not `less` to send. */
+  fits(place: Place, child: Place, less = 0): boolean {
+    if (place === this.seed) return true
+    const { usedBps, capacityBps } = place.peer
+    return usedBps - less + child.peer.costBps <= capacityBps * TOLERANCE
   }
 
   /** Whether the place holds no slot: its parent serves it beyond its role. */
@@ -157,26 +164,37 @@ export class StripeTree {
     return [...new Set([...this.#guests, ...this.seed.children.toReversed()])]
   }
 
-  /** The host with a free slot nearest to a root, of those accepted. */
-  findRoom(accepts: (parent: Place) => boolean): Place | undefined {
-    for (const row of this.#withRoom) {
-      for (const parent of row) if (accepts(parent)) return parent
-    }
-    return undefined
+  /** The host in the location with a free slot nearest to a root, of those accepted. */
+  findRoom(key: string, place: Place, accepts: (parent: Place) => boolean): Place | undefined {
+    return this.#withRoom.find(key, (parent) => this.fits(parent, place) && accepts(parent))
   }
 
-  /** The slot nearest to a root that is free, or held by a leaf that may be displaced. */
+  /** The slot that is free, or held by a leaf that may be displaced: nearest to the place, then to a root. */
   findSeat(
+    place: Place,
     accepts: (parent: Place) => boolean,
-    displaces: (leaf: Place) => boolean,
+    displaces: (leaf: Place, parent: Place) => boolean,
   ): Seat | undefined {
-    const depths = Math.max(this.#withRoom.length, this.#withLeaf.length)
-    for (let depth = 0; depth < depths; depth++) {
-      for (const parent of this.#withRoom[depth] ?? []) if (accepts(parent)) return { parent }
-      for (const parent of this.#withLeaf[depth] ?? []) {
-        if (!accepts(parent)) continue
-        const leaf = parent.children.find((child) => !this.serves(child) && displaces(child))
-        if (leaf !== undefined) return { parent, leaf }
+    const takes = (parent: Place) => this.fits(parent, place) && accepts(parent)
+    const leafOf = (parent: Place) =>
+      parent.children.find(
+        (child) =>
+          !this.serves(child) &&
+          this.fits(parent, place, child.peer.costBps) &&
+          displaces(child, parent),
+      )
+    for (const key of place.peer.keys) {
+      const depths = Math.max(this.#withRoom.depths(key), this.#withLeaf.depths(key))
+      for (let depth = 0; depth < depths; depth++) {
+        const free = this.#withRoom.findAt(key, depth, takes)
+        if (free !== undefined) return { parent: free }
+        const held = this.#withLeaf.findAt(
+          key,
+          depth,
+          (parent) => accepts(parent) && leafOf(parent) !== undefined,
+        )
+        const leaf = held && leafOf(held)
+        if (held !== undefined && leaf !== undefined) return { parent: held, leaf }
       }
     }
     return undefined
@@ -184,7 +202,7 @@ export class StripeTree {
 
   #hasRoom(place: Place): boolean {
     if (place === this.seed) return place.children.length < this.#seedSlots
-    return this.serves(place) && place.peer.load < this.#slots
+    return this.serves(place) && this.fits(place, place)
   }
 
   #setDepth(top: Place, depth: number): void {
@@ -210,10 +228,4 @@ export function createPlace(peer: Peer, stripe: StripeIndex): Place {
     roomAt: DETACHED,
     leafAt: DETACHED,
   }
-}
-
-function enter(index: DepthIndex, depth: number, place: Place): void {
-  if (depth === DETACHED) return
-  while (index.length <= depth) index.push(new Set())
-  index[depth]?.add(place)
 }

@@ -83,6 +83,13 @@ export class Bench {
     return this.send({ type: 'bad', ...pair, task: taskId, piece: 0 })
   }
 
+  /** The host says that its parent of the stripe lags. */
+  slow(host: number, stripe: number): SchedulerCommand[] {
+    const parent = this.plans.get(hostId(host))?.parents[stripe]
+    if (parent === undefined || parent === 'seed') return []
+    return this.send({ type: 'slow', host: hostId(host), task: taskId, parent, stripe })
+  }
+
   peers(): PeerView[] {
     return peersOf(this.state, taskId)
   }

@@ -6,6 +6,8 @@ export type Step =
   | { do: 'join' | 'progress'; host: number; have: number }
   | { do: 'leave' | 'down'; host: number }
   | { do: 'lost' | 'bad'; host: number; pick: number }
+  | { do: 'slow'; host: number; stripe: number }
+  | { do: 'up' | 'rates'; host: number; upBps: number; downBps: number; zone: string }
   | { do: 'pass'; ms: number }
   | { do: 'ready'; stripes: number; pieces: number }
   | { do: 'gone' }
@@ -22,6 +24,15 @@ const reports = (have: fc.Arbitrary<number>) =>
   fc.record({ do: fc.constant('progress'), host, have })
 const leaves = fc.record({ do: fc.constantFrom('leave', 'down'), host })
 const faults = fc.record({ do: fc.constantFrom('lost', 'lost', 'bad'), host, pick })
+const lags = fc.record({ do: fc.constant('slow'), host, stripe: fc.nat(3) })
+const bps = fc.constantFrom(1e6, 9e6, 1e7, 4e7)
+const rates = fc.record({
+  do: fc.constantFrom('up', 'rates'),
+  host,
+  upBps: bps,
+  downBps: bps,
+  zone: fc.constantFrom('a', 'b'),
+})
 const passes = fc.record({ do: fc.constant('pass'), ms: fc.constantFrom(1, 5, 10, 3000, 12_000) })
 const contents = fc.record({
   do: fc.constant('ready'),
@@ -35,6 +46,8 @@ export const steps: fc.Arbitrary<Step[]> = listOf(
   { weight: 6, arbitrary: reports(anyHave) },
   { weight: 2, arbitrary: leaves },
   { weight: 5, arbitrary: faults },
+  { weight: 4, arbitrary: lags },
+  { weight: 4, arbitrary: rates },
   { weight: 5, arbitrary: passes },
   { weight: 2, arbitrary: contents },
   { weight: 1, arbitrary: fc.constant({ do: 'gone' }) },
@@ -91,6 +104,17 @@ function runStep(bench: Bench, step: Step): void {
     case 'bad':
       bench.bad(step.host, neighbour(bench, step.host, step.pick))
       return
+    case 'slow':
+      bench.slow(step.host, step.stripe)
+      return
+    case 'up':
+    case 'rates': {
+      const { upBps, downBps } = step
+      const facts = { host: hostId(step.host), upBps, downBps }
+      if (step.do === 'rates') bench.send({ type: 'rates', ...facts })
+      else bench.send({ type: 'host-up', ...facts, location: [step.zone] })
+      return
+    }
     case 'pass':
       bench.pass(step.ms)
       return
