@@ -1,4 +1,18 @@
+export {
+  type FailureOutcome,
+  type FetchFacts,
+  type FetchFailure,
+  FetchPlanner,
+} from './host/fetch-planner.ts'
+export type { Fetch } from './host/open-fetches.ts'
 export { type InFlight, nextFetches, type PolicyView } from './host/piece-policy.ts'
+export {
+  defaultServeOrderOptions,
+  type ServeFacts,
+  ServeOrder,
+  type ServeOrderOptions,
+  serveKey,
+} from './host/serve-order.ts'
 export {
   createEventLog,
   type EventLog,

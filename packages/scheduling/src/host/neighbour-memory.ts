@@ -1,0 +1,50 @@
+import type { HostId, PieceIndex } from '@df/proto'
+
+/** Entries of "does not have that piece" that are kept at most. */
+const MOST_LACKING = 4096
+
+/** What a host remembers of those it asks: whom it leaves alone until when, who lacks what, whom it reported when. */
+export class NeighbourMemory {
+  readonly #avoidUntil = new Map<HostId, number>()
+  readonly #lacksUntil = new Map<HostId, Map<PieceIndex, number>>()
+  readonly #reportedAt = { lost: new Map<HostId, number>(), slow: new Map<HostId, number>() }
+  #lacking = 0
+
+  avoid(host: HostId, until: number): void {
+    this.#avoidUntil.set(host, Math.max(this.#avoidUntil.get(host) ?? 0, until))
+  }
+
+  avoided(host: HostId, now: number): boolean {
+    return this.#avoidUntil.size > 0 && (this.#avoidUntil.get(host) ?? 0) > now
+  }
+
+  markLacking(host: HostId, index: PieceIndex, until: number): void {
+    if (this.#lacking >= MOST_LACKING) {
+      this.#lacksUntil.clear()
+      this.#lacking = 0
+    }
+    let pieces = this.#lacksUntil.get(host)
+    if (pieces === undefined) {
+      pieces = new Map()
+      this.#lacksUntil.set(host, pieces)
+    }
+    if (!pieces.has(index)) this.#lacking++
+    pieces.set(index, until)
+  }
+
+  lacks(host: HostId, index: PieceIndex, now: number): boolean {
+    return this.#lacking > 0 && (this.#lacksUntil.get(host)?.get(index) ?? 0) > now
+  }
+
+  /** Whether the host is to be reported as lost or slow now; not again for `againMs`. */
+  mayReport(
+    what: 'lost' | 'slow',
+    host: HostId,
+    { now, againMs }: { now: number; againMs: number },
+  ): boolean {
+    const reportedAt = this.#reportedAt[what]
+    if (now - (reportedAt.get(host) ?? Number.NEGATIVE_INFINITY) < againMs) return false
+    reportedAt.set(host, now)
+    return true
+  }
+}
