@@ -1,4 +1,4 @@
-import type { Geometry, HostId, PieceIndex } from '@df/proto'
+import type { Geometry, HostId, PieceIndex, StripeIndex } from '@df/proto'
 import { NeighbourMemory } from './neighbour-memory.ts'
 import { type Fetch, OpenFetches } from './open-fetches.ts'
 import { laggingStripes, repairCandidates } from './repair.ts'
@@ -49,6 +49,12 @@ export interface FailureOutcome {
   readonly abort: readonly Fetch[]
   /** Call {@link FetchPlanner.next} then: somebody may be asked again. */
   readonly againAt?: number
+}
+
+/** A parent under which the stripe lags. */
+export interface SlowParent {
+  readonly parent: HostId
+  readonly stripe: StripeIndex
 }
 
 /**
@@ -174,8 +180,8 @@ export class FetchPlanner {
    * Parents to report as slow: their stripe lags behind the host's other stripes for a while though requests are open
    * at them. Each at most once a second. To be asked every 100 ms or so.
    */
-  slow(now: number): readonly { readonly parent: HostId }[] {
-    let slow: { parent: HostId }[] | undefined
+  slow(now: number): readonly SlowParent[] {
+    let slow: SlowParent[] | undefined
     for (let stripe = 0; stripe < this.#geometry.stripes; stripe++) {
       const parent = this.#parentOf(stripe)
       if (parent === undefined || parent === this.#seed) continue
@@ -183,7 +189,7 @@ export class FetchPlanner {
       if (!this.#slowWatch.isSlow(stripe, { now, bps: this.#bps, waits })) continue
       if (this.#memory.mayReport('slow', parent, { now, againMs: REPORT_AGAIN_MS })) {
         slow ??= []
-        slow.push({ parent })
+        slow.push({ parent, stripe })
       }
     }
     return slow ?? noSlow
@@ -316,7 +322,7 @@ export class FetchPlanner {
 }
 
 const none: readonly Fetch[] = Object.freeze([])
-const noSlow: readonly { parent: HostId }[] = Object.freeze([])
+const noSlow: readonly SlowParent[] = Object.freeze([])
 
 function entryOf(parents: readonly HostId[], stripe: number): HostId | undefined {
   return parents[stripe % parents.length]

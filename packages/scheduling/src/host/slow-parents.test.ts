@@ -101,6 +101,6 @@ describe('slow parents', () => {
     expect(planner.slow(310)).toEqual([])
     for (let index = 120; index < 140; index++) if (index % 4 > 0) planner.received(index, 600)
     expect(planner.slow(609)).toEqual([])
-    expect(planner.slow(610)).toEqual([{ parent: hostOf(5) }])
+    expect(planner.slow(610)).toEqual([{ parent: hostOf(5), stripe: 0 }])
   })
 })
