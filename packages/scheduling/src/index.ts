@@ -6,7 +6,6 @@ export {
   type SlowParent,
 } from './host/fetch-planner.ts'
 export type { Fetch } from './host/open-fetches.ts'
-export { type InFlight, nextFetches, type PolicyView } from './host/piece-policy.ts'
 export { RateEstimate } from './host/rate-estimate.ts'
 export {
   defaultServeOrderOptions,

@@ -16,6 +16,7 @@ import {
   pieceSpan,
   type TaskId,
 } from '@df/proto'
+import { RateEstimate, serveKey } from '@df/scheduling'
 import { awaitPiece } from './await-piece.ts'
 import type { ContentSource, ServedContent } from './content-source.ts'
 import { writeBody } from './response-writer.ts'
@@ -31,8 +32,11 @@ export interface PieceServerOptions {
   tickets: TicketVerifier
   /** Total upload limit. */
   uploads: TokenBucket
-  queue?: SendQueue
+  /** Told what goes out, so that it knows what the link carries; one of the server's own when absent. */
+  link?: RateEstimate
   holdMs?: number
+  /** Monotonic clock, in milliseconds. */
+  now?: () => number
   /** Called with the bytes of each body part given to the socket. */
   onSent?(task: TaskId, bytes: number): void
   /** Called for each request that ends in an error. */
@@ -50,7 +54,9 @@ export interface PieceServer {
 }
 
 export function createPieceServer(options: PieceServerOptions): PieceServer {
-  const queue = options.queue ?? new SendQueue()
+  const link = options.link ?? new RateEstimate()
+  const now = options.now ?? (() => performance.now())
+  const queue = new SendQueue({ link, limitBps: () => options.uploads.bps, now })
   const holdMs = options.holdMs ?? HOLD_MS
   const buffers = new BufferPool(KEPT_BUFFER_BYTES)
 
@@ -113,7 +119,7 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
       response.end()
       return
     }
-    const leave = await queue.enter(queueKey(priority, first), signal)
+    const leave = await queue.enter(serveKey(priority, first), signal)
     try {
       head()
       await sendRange({ content, range, response, signal, task })
@@ -145,6 +151,7 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
         buffers,
         limit: (bytes) => options.uploads.take(bytes, signal),
       })
+      link.sent(end - at, now())
       options.onSent?.(task, end - at)
       at = end
     }
@@ -173,12 +180,6 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
 function isOnePiece(content: ServedContent, index: PieceIndex, range: ByteRange): boolean {
   const span = pieceSpan(content.geometry, index)
   return span.start === range.start && span.end === range.end
-}
-
-/** Urgent pieces before all others, repairs after all others, else the oldest piece first. */
-function queueKey(priority: PiecePriority, index: PieceIndex): number {
-  if (priority === 'urgent') return -1
-  return priority === 'repair' ? 1e9 + index : index
 }
 
 function priorityOf(text: string | undefined): PiecePriority {

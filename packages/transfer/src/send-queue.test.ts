@@ -1,7 +1,7 @@
 import { isAppError } from '@df/proto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { defaultSendQueueOptions, SendQueue } from './send-queue.ts'
+import { SendQueue } from './send-queue.ts'
 
 const never = new AbortController().signal
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -12,7 +12,7 @@ describe('SendQueue', () => {
       fc.asyncProperty(
         fc.uniqueArray(fc.nat(1000), { minLength: 1, maxLength: 20 }),
         async (keys) => {
-          const queue = new SendQueue({ ...defaultSendQueueOptions, slots: 1 })
+          const queue = new SendQueue({ slots: 1 })
           const leave = await queue.enter(-1, never)
           const order: number[] = []
           const all = keys.map(async (key) => {
@@ -32,7 +32,7 @@ describe('SendQueue', () => {
   })
 
   test('never more sends than slots, and every free slot is used', async () => {
-    const queue = new SendQueue({ ...defaultSendQueueOptions, slots: 3 })
+    const queue = new SendQueue({ slots: 3 })
     let most = 0
     await Promise.all(
       Array.from({ length: 20 }, async (_, key) => {
@@ -46,7 +46,7 @@ describe('SendQueue', () => {
   })
 
   test('a slow receiver does not hold a slot against others', async () => {
-    const queue = new SendQueue({ slots: 1, slowAfterMs: 20, maxSends: 4, maxWaitMs: 1000 })
+    const queue = new SendQueue({ slots: 1, slowAfterMs: 20, maxSends: 4 })
     const slow = await queue.enter(0, never)
     const other = await queue.enter(1, never)
     expect(queue.sending).toBe(2)

@@ -1,45 +1,46 @@
 import { AppError } from '@df/proto'
+import {
+  defaultServeOrderOptions,
+  type RateEstimate,
+  ServeOrder,
+  type ServeOrderOptions,
+} from '@df/scheduling'
 
-export interface SendQueueOptions {
-  /** Sends that run at once before new ones wait. */
-  slots: number
-  /** A send that runs longer than this no longer counts for a slot: its receiver is slow, not this host. */
-  slowAfterMs: number
-  /** Most sends at once, slow ones included. */
-  maxSends: number
-  /** How long a send may wait for its turn. */
-  maxWaitMs: number
-}
-
-export const defaultSendQueueOptions: SendQueueOptions = {
-  slots: 4,
-  slowAfterMs: 250,
-  maxSends: 64,
-  maxWaitMs: 1000,
+export interface SendQueueOptions extends ServeOrderOptions {
+  /** Told when sends wait for others, so that it knows what the link carries. */
+  link?: RateEstimate
+  /** The host's own limit for uploads in bytes per second, 0 for none. */
+  limitBps?(): number
+  /** Monotonic clock, in milliseconds. */
+  now?: () => number
 }
 
 interface Waiting {
-  key: number
   start(): void
+  expire(): void
 }
 
 /**
- * Decides which of the waiting sends goes next: the one with the smallest key. With the piece index as the
- * key the oldest piece goes first, which keeps the stripes of a swarm level (scheduling study §5.5).
+ * Lets sends through one by one: {@link ServeOrder} decides which goes next and when; here are the promises, signals and
+ * timers around it.
  */
 export class SendQueue {
-  readonly #options: SendQueueOptions
-  readonly #waiting: Waiting[] = []
-  #counted = 0
-  #sending = 0
+  readonly #order: ServeOrder<Waiting>
+  readonly #link: RateEstimate | undefined
+  readonly #limitBps: () => number
+  readonly #now: () => number
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(options: SendQueueOptions = defaultSendQueueOptions) {
-    this.#options = options
+  constructor(options: Partial<SendQueueOptions> = {}) {
+    this.#order = new ServeOrder({ ...defaultServeOrderOptions, ...options })
+    this.#link = options.link
+    this.#limitBps = options.limitBps ?? (() => 0)
+    this.#now = options.now ?? (() => performance.now())
   }
 
   /** Sends running now. */
   get sending(): number {
-    return this.#sending
+    return this.#order.running
   }
 
   /**
@@ -48,72 +49,45 @@ export class SendQueue {
    */
   async enter(key: number, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted()
-    if (!this.#isFree()) await this.#turn(key, signal)
-    const leave = this.#begin()
-    this.#next()
-    return leave
-  }
-
-  #isFree(): boolean {
-    return this.#counted < this.#options.slots && this.#sending < this.#options.maxSends
-  }
-
-  #turn(key: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        const at = this.#waiting.indexOf(entry)
-        if (at >= 0) this.#waiting.splice(at, 1)
-        clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
-      }
-      const entry: Waiting = {
-        key,
-        start() {
-          leave()
-          resolve()
-        },
-      }
-      const onAbort = () => {
-        leave()
-        reject(signal.reason)
-      }
-      const timer = setTimeout(() => {
-        leave()
-        reject(new AppError('PARENT_BUSY', 'no upload slot came free in time'))
-      }, this.#options.maxWaitMs)
-      signal.addEventListener('abort', onAbort, { once: true })
-      let at = this.#waiting.length
-      while (at > 0 && (this.#waiting[at - 1]?.key ?? 0) > key) at--
-      this.#waiting.splice(at, 0, entry)
-    })
-  }
-
-  #begin(): () => void {
-    this.#sending++
-    this.#counted++
-    let counts = true
-    const stopCounting = () => {
-      if (!counts) return
-      counts = false
-      this.#counted--
+    const turn = Promise.withResolvers<void>()
+    const onAbort = () => {
+      // One whose turn has come already begins, and ends by its own means.
+      if (this.#order.remove(entry)) turn.reject(signal.reason)
+      this.#goOn()
     }
-    const timer = setTimeout(() => {
-      stopCounting()
-      this.#next()
-    }, this.#options.slowAfterMs)
-    let over = false
+    const entry: Waiting = {
+      start: turn.resolve,
+      expire: () => turn.reject(new AppError('PARENT_BUSY', 'no upload slot came free in time')),
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#order.enqueue(key, entry, this.#now())
+    this.#goOn()
+    try {
+      await turn.promise
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
     return () => {
-      if (over) return
-      over = true
-      clearTimeout(timer)
-      stopCounting()
-      this.#sending--
-      this.#next()
+      this.#order.finished(entry)
+      this.#goOn()
     }
   }
 
-  #next(): void {
-    // The woken one takes its slot in a microtask and then wakes the next.
-    if (this.#isFree()) this.#waiting[0]?.start()
+  /** Starts what may start, gives up what waited too long, and comes again when the next such moment is due. */
+  #goOn(): void {
+    const now = this.#now()
+    for (const entry of this.#order.expired(now)) entry.expire()
+    const facts = { now, sentBps: this.#link?.sendingBps(now), upBps: this.#upBps }
+    for (let next = this.#order.take(facts); next !== undefined; next = this.#order.take(facts)) {
+      next.start()
+    }
+    this.#link?.setBacklog(this.#order.waiting > 0, now)
+    clearTimeout(this.#timer)
+    const dueMs = this.#order.nextDueMs(now)
+    if (dueMs !== undefined) this.#timer = setTimeout(() => this.#goOn(), dueMs + 1)
+  }
+
+  get #upBps(): number | undefined {
+    return this.#limitBps() || this.#link?.upBps
   }
 }

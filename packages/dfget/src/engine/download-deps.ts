@@ -1,5 +1,6 @@
 import type { BufferPool, Logger, TokenBucket } from '@df/kit'
 import type { BytesBySource, TaskId } from '@df/proto'
+import type { RateEstimate } from '@df/scheduling'
 import type { ContentStore, Spool } from '@df/storage'
 import type { OriginClient, PieceClient } from '@df/transfer'
 import type { SupernodePool } from '../session/supernode-pool.ts'
@@ -16,6 +17,8 @@ export interface DownloadDeps {
   /** Bounds the bytes in flight. */
   budget: ByteBudget
   buffers: BufferPool
+  /** What the host's link was seen to carry. */
+  link: RateEstimate
   /** Total download limit. */
   downloads: TokenBucket
   /** Limit of a task that was asked for without one, 0 for none. */

@@ -254,12 +254,8 @@ export class Download implements SwarmMember {
     this.#fetcher = new SwarmFetcher({
       subject: { task: this.task, generation, geometry },
       content,
-      client: this.#deps.pieces,
-      budget: this.#deps.budget,
-      buffers: this.#deps.buffers,
+      shared: this.#deps,
       limits: this.#limits,
-      now: this.#deps.now,
-      rate: () => ({ bps: this.#tally.bps, limitBps: this.#deps.downloads.bps }),
       urgent: () => this.waits.windows,
       seed: () => this.#seed,
       onBytes: () => this.#tally.active(),

@@ -8,6 +8,7 @@ import {
   untilAborted,
 } from '@df/kit'
 import { AppError, type BytesBySource, type ErrorCode, isAppError, type TaskId } from '@df/proto'
+import { RateEstimate } from '@df/scheduling'
 import type { ContentStore, Spool } from '@df/storage'
 import {
   confirmGeneration,
@@ -76,6 +77,7 @@ class LocalEngine implements Engine {
   readonly #downloads = new Map<TaskId, Download>()
   readonly #down: TokenBucket
   readonly #up: TokenBucket
+  readonly #link = new RateEstimate()
   #taskBps: number
   readonly #budget = new ByteBudget(IN_FLIGHT_BYTES)
   readonly #buffers = new BufferPool(KEPT_BUFFER_BYTES)
@@ -98,6 +100,7 @@ class LocalEngine implements Engine {
       content: hostContent(options.store, (task) => this.#downloads.get(task)),
       tickets: new TicketVerifier(this.#keyring),
       uploads: this.#up,
+      link: this.#link,
       onSent: (_task, bytes) => options.onSent?.(bytes),
       onError: (_task, error) => options.onError?.(error.code),
     })
@@ -220,10 +223,11 @@ class LocalEngine implements Engine {
         budget: this.#budget,
         buffers: this.#buffers,
         downloads: this.#down,
+        link: this.#link,
         taskBps: () => this.#taskBps,
         logger: this.#options.logger,
         now: () => performance.now(),
-        onReceived: (source, bytes) => this.#options.onReceived?.(source, bytes),
+        onReceived: (source, bytes) => this.#received(source, bytes),
         onCredentialsKept: (url) => this.#warnCredentialsKept(url),
       },
       { ...request, task, ...(generation === undefined ? {} : { generation }) },
@@ -233,6 +237,12 @@ class LocalEngine implements Engine {
     this.#dropOldest()
     void download.start()
     return download
+  }
+
+  #received(source: keyof BytesBySource, bytes: number): void {
+    // What hosts send is counted as it comes in.
+    if (source === 'origin') this.#link.received(bytes, performance.now())
+    this.#options.onReceived?.(source, bytes)
   }
 
   #warnCredentialsKept(supernode: string): void {

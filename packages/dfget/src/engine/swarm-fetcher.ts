@@ -1,39 +1,30 @@
 import type { ProofSubject } from '@df/codec'
-import type { BufferPool, TokenBucket } from '@df/kit'
+import type { TokenBucket } from '@df/kit'
 import {
   type AppError,
+  type ErrorCode,
   type HostId,
   type HostMessage,
-  isAppError,
   type PeerRef,
   type PieceIndex,
-  pieceCount,
   pieceLength,
   toAppError,
 } from '@df/proto'
-import { type InFlight, nextFetches } from '@df/scheduling'
+import { type Fetch, type FetchFailure, FetchPlanner, RateEstimate } from '@df/scheduling'
 import type { StoredContent } from '@df/storage'
-import type { FetchedPiece, PieceClient } from '@df/transfer'
-import type { ByteBudget } from './byte-budget.ts'
-import { FetchLedger, type OpenFetch } from './fetch-ledger.ts'
+import type { FetchedPiece } from '@df/transfer'
+import type { DownloadDeps } from './download-deps.ts'
 
-/** A lost parent is not asked again for this long, unless nobody else is left. */
-const AVOID_LOST_MS = 5000
-const AVOID_BUSY_MS = 60
-const AVOID_SEED_MS = 500
-const REPORT_AGAIN_MS = 1000
+/** How often the planner is asked though nothing happened. */
+const TICK_MS = 100
 
 export interface SwarmFetcherOptions {
   subject: ProofSubject
   content: StoredContent
-  client: PieceClient
-  budget: ByteBudget
-  buffers: BufferPool
+  /** What all downloads of this host share. */
+  shared: Pick<DownloadDeps, 'pieces' | 'budget' | 'buffers' | 'downloads' | 'link' | 'now'>
   /** Every limit that downloads of this task obey. */
   limits: readonly TokenBucket[]
-  now: () => number
-  /** Bytes per second now, and the host's own limit (0: unknown). */
-  rate(): { bps: number; limitBps: number }
   /** Pieces that readers wait for. */
   urgent(): { start: PieceIndex; end: PieceIndex }[]
   seed(): HostId | undefined
@@ -45,27 +36,31 @@ export interface SwarmFetcherOptions {
   onStorageError(error: AppError): void
 }
 
-/** Fetches a task's pieces from the hosts that its plan names, as the policy says. */
+/**
+ * Fetches a task's pieces from the hosts that its plan names. {@link FetchPlanner} decides; here are the sockets,
+ * buffers, limits and timers around it.
+ */
 export class SwarmFetcher {
   readonly #options: SwarmFetcherOptions
-  readonly #ledger: FetchLedger
+  readonly #planner: FetchPlanner
   readonly #peers = new Map<HostId, PeerRef>()
-  readonly #reportedAt = new Map<HostId, number>()
-  readonly #pieces: number
-  #parents: HostId[] = []
-  #spares: HostId[] = []
+  readonly #aborts = new Map<Fetch, AbortController>()
+  /** What this task alone receives. */
+  readonly #arrivals = new RateEstimate()
+  readonly #tick: NodeJS.Timeout
+  #wake: NodeJS.Timeout | undefined
+  #wakeAt = Number.POSITIVE_INFINITY
   #ticket = ''
-  #newest = -1
   #pumping = false
   #stopped = false
 
   constructor(options: SwarmFetcherOptions) {
     this.#options = options
-    this.#ledger = new FetchLedger(options.now)
-    this.#pieces = pieceCount(options.subject.geometry)
-    for (let index = 0; index < this.#pieces; index++) {
-      if (options.content.has(index)) this.#newest = index
-    }
+    this.#planner = new FetchPlanner({
+      geometry: options.subject.geometry,
+      has: (index) => options.content.has(index),
+    })
+    this.#tick = setInterval(() => this.pump(), TICK_MS).unref()
   }
 
   setTicket(ticket: string): void {
@@ -74,145 +69,152 @@ export class SwarmFetcher {
   }
 
   setPlan(parents: readonly PeerRef[], spares: readonly PeerRef[]): void {
-    const gone = new Set(this.#parents)
-    this.#parents = parents.map(({ host }) => host)
-    this.#spares = spares.map(({ host }) => host)
     for (const peer of [...parents, ...spares]) this.#peers.set(peer.host, peer)
-    for (const host of this.#parents) gone.delete(host)
-    // A former parent may hold requests that it will never serve now.
-    for (const host of gone) this.#ledger.abortHost(host)
+    this.#setSeed()
+    const hostsOf = (peers: readonly PeerRef[]) => peers.map(({ host }) => host)
+    this.#abort(this.#planner.setPlan({ parents: hostsOf(parents), spares: hostsOf(spares) }))
     this.pump()
   }
 
   /** A piece came, from wherever: other requests for it end, and the next ones go out. */
   onPiece(index: PieceIndex): void {
-    this.#newest = Math.max(this.#newest, index)
-    this.#ledger.abortPiece(index)
+    this.#abort(this.#planner.received(index, this.#options.shared.now()))
     this.pump()
   }
 
-  /** Sends what the policy wants, once per turn of the event loop. */
+  /** Sends what the planner wants, once per turn of the event loop. */
   pump(): void {
     if (this.#pumping || this.#stopped) return
     this.#pumping = true
     setImmediate(() => {
       this.#pumping = false
       if (this.#stopped || this.#ticket === '') return
-      for (const fetch of nextFetches(this.#view())) void this.#fetch(fetch)
+      const now = this.#options.shared.now()
+      this.#setSeed()
+      const facts = { now, urgent: this.#options.urgent(), ...this.#rates(now) }
+      for (const fetch of this.#planner.next(facts)) void this.#fetch(fetch)
     })
   }
 
   stop(): void {
     this.#stopped = true
-    this.#ledger.abortAll()
+    clearInterval(this.#tick)
+    clearTimeout(this.#wake)
+    this.#abort([...this.#aborts.keys()])
   }
 
-  #view() {
-    const { subject, content, rate, urgent, seed } = this.#options
-    const { bps, limitBps } = rate()
-    return {
-      geometry: subject.geometry,
-      pieces: this.#pieces,
-      has: (index: PieceIndex) => content.has(index),
-      firstMissing: (from: PieceIndex) => {
-        let index = from
-        while (index < this.#pieces && content.has(index)) index++
-        return index
-      },
-      newest: this.#newest,
-      parents: this.#parents,
-      spares: this.#spares,
-      seed: seed(),
-      inFlight: (index: PieceIndex) => this.#ledger.forPiece(index),
-      open: this.#ledger.open(),
-      avoided: (host: HostId) => this.#ledger.avoided(host),
-      lacks: (host: HostId, index: PieceIndex) => this.#ledger.lacks(host, index),
-      urgent: urgent(),
-      piecesPer60Ms: (bps * 0.06) / subject.geometry.pieceSize,
-      saturated: limitBps > 0 && bps > 0.9 * limitBps,
-    }
+  /** A seed whose address no plan told cannot be asked. */
+  #setSeed(): void {
+    const seed = this.#options.seed()
+    this.#planner.setSeed(seed !== undefined && this.#peers.has(seed) ? seed : undefined)
   }
 
-  async #fetch(wanted: InFlight): Promise<void> {
-    const parent = this.#peers.get(wanted.from)
-    if (parent === undefined) return
-    const fetch: OpenFetch = { ...wanted, abort: new AbortController(), arrived: false }
-    const { signal } = fetch.abort
-    this.#ledger.add(fetch)
-    const bytes = pieceLength(this.#options.subject.geometry, wanted.index)
+  /** What arrives for this task, and what its link leaves for it beside the other tasks (0: unknown). */
+  #rates(now: number): { bps: number; limitBps: number } {
+    const { link, downloads } = this.#options.shared
+    const bps = this.#arrivals.receivingBps(now)
+    const whole = downloads.bps || (link.downBps(now) ?? 0)
+    const others = Math.max(0, link.receivingBps(now) - bps)
+    return { bps, limitBps: whole === 0 ? 0 : Math.max(1, whole - others) }
+  }
+
+  #onBytes(count: number): void {
+    const now = this.#options.shared.now()
+    this.#arrivals.received(count, now)
+    this.#options.shared.link.received(count, now)
+    this.#options.onBytes(count)
+  }
+
+  async #fetch(fetch: Fetch): Promise<void> {
+    const { budget, buffers } = this.#options.shared
+    const abort = new AbortController()
+    this.#aborts.set(fetch, abort)
+    const bytes = pieceLength(this.#options.subject.geometry, fetch.index)
     let into: Buffer | undefined
     try {
-      await this.#options.budget.enter(bytes, signal)
-      into = this.#options.buffers.take(bytes)
-      for (const limit of this.#options.limits) await limit.take(bytes, signal)
-      const piece = await this.#options.client.fetch({
-        parent,
-        subject: this.#options.subject,
-        index: wanted.index,
-        priority: wanted.priority,
-        ticket: this.#ticket,
-        signal,
-        into,
-        onBytes: this.#options.onBytes,
-      })
-      fetch.arrived = true
-      await this.#keep(wanted, piece)
+      await budget.enter(bytes, abort.signal)
+      into = buffers.take(bytes)
+      for (const limit of this.#options.limits) await limit.take(bytes, abort.signal)
+      await this.#keep(fetch, await this.#ask(fetch, into, abort.signal))
     } catch (error) {
-      if (!signal.aborted && !this.#stopped) this.#failed(wanted, toAppError(error))
+      if (!abort.signal.aborted && !this.#stopped) this.#failed(fetch, toAppError(error))
     } finally {
       if (into !== undefined) {
-        this.#options.buffers.giveBack(into)
-        this.#options.budget.leave(bytes)
+        buffers.giveBack(into)
+        budget.leave(bytes)
       }
-      this.#ledger.remove(fetch)
+      this.#aborts.delete(fetch)
+      this.#planner.closed(fetch)
       this.pump()
     }
   }
 
-  async #keep(wanted: InFlight, piece: FetchedPiece): Promise<void> {
+  async #ask(fetch: Fetch, into: Buffer, signal: AbortSignal): Promise<FetchedPiece> {
+    const { shared, subject } = this.#options
+    const { index, priority } = fetch
+    const parent = this.#peers.get(fetch.from)
+    if (parent === undefined) throw toAppError(new Error('the plan named a host without address'))
+    return shared.pieces.fetch({
+      parent,
+      subject,
+      index,
+      priority,
+      ticket: this.#ticket,
+      signal,
+      into,
+      onBytes: (count) => this.#onBytes(count),
+    })
+  }
+
+  async #keep(fetch: Fetch, piece: FetchedPiece): Promise<void> {
+    // It counts as here though it is still being written: nobody else needs to bring it.
+    this.#aborts.delete(fetch)
+    this.#planner.closed(fetch)
+    this.onPiece(fetch.index)
     try {
-      await this.#options.accept(wanted.index, piece, wanted.from)
+      await this.#options.accept(fetch.index, piece, fetch.from)
     } catch (error) {
       if (!this.#stopped) this.#options.onStorageError(toAppError(error, 'STORAGE_FAILED'))
     }
   }
 
-  #failed({ from, index, priority }: InFlight, error: AppError): void {
-    if (isAppError(error, 'PIECE_NOT_YET')) {
-      if (priority === 'repair') this.#ledger.markLacking(from, index)
-      return
-    }
-    if (isAppError(error, 'PARENT_BUSY')) {
-      this.#avoid(from, AVOID_BUSY_MS)
-      return
-    }
-    if (isAppError(error, 'PIECE_ABSENT')) this.#ledger.markLacking(from, index)
-    if (priority === 'repair' && isAppError(error, 'PIECE_ABSENT')) return
-    if (isAppError(error, 'PIECE_INVALID')) {
-      this.#ledger.avoid(from, Number.POSITIVE_INFINITY)
-      this.#options.report({
-        type: 'bad',
-        task: this.#options.subject.task,
-        parent: from,
-        piece: index,
-      })
-    } else {
-      this.#avoid(from, from === this.#options.seed() ? AVOID_SEED_MS : AVOID_LOST_MS)
-      this.#reportLost(from)
-    }
-    this.#ledger.abortHost(from)
+  #failed(fetch: Fetch, error: AppError): void {
+    const { subject, shared, report } = this.#options
+    const outcome = this.#planner.failed(fetch, failureOf(error.code), shared.now())
+    this.#abort(outcome.abort)
+    const about = { task: subject.task, parent: fetch.from }
+    if (outcome.report === 'lost') report({ type: 'lost', ...about })
+    if (outcome.report === 'bad') report({ type: 'bad', ...about, piece: fetch.index })
+    if (outcome.againAt !== undefined) this.#pumpAt(outcome.againAt)
   }
 
-  /** Leaves a host alone for so long; there may be nobody else to ask meanwhile, so it is looked at again then. */
-  #avoid(host: HostId, forMs: number): void {
-    this.#ledger.avoid(host, forMs)
-    setTimeout(() => this.pump(), forMs + 1).unref()
+  #abort(fetches: readonly Fetch[]): void {
+    for (const fetch of fetches) this.#aborts.get(fetch)?.abort()
   }
 
-  #reportLost(parent: HostId): void {
-    const now = this.#options.now()
-    if (now - (this.#reportedAt.get(parent) ?? Number.NEGATIVE_INFINITY) < REPORT_AGAIN_MS) return
-    this.#reportedAt.set(parent, now)
-    this.#options.report({ type: 'lost', task: this.#options.subject.task, parent })
+  /** Nobody may be left to ask until then. What is due later than the next tick needs no timer. */
+  #pumpAt(at: number): void {
+    const now = this.#options.shared.now()
+    if (at >= this.#wakeAt || at - now > TICK_MS || this.#stopped) return
+    this.#wakeAt = at
+    clearTimeout(this.#wake)
+    this.#wake = setTimeout(
+      () => {
+        this.#wakeAt = Number.POSITIVE_INFINITY
+        this.pump()
+      },
+      Math.max(0, at - now) + 1,
+    ).unref()
   }
+}
+
+const failures: Partial<Record<ErrorCode, FetchFailure>> = {
+  PIECE_NOT_YET: 'not-yet',
+  PIECE_ABSENT: 'absent',
+  PARENT_BUSY: 'busy',
+  PIECE_INVALID: 'invalid',
+}
+
+function failureOf(code: ErrorCode): FetchFailure {
+  return failures[code] ?? 'lost'
 }
