@@ -61,14 +61,16 @@ async function findings(engine: string): Promise<string[]> {
   return all
     .filter(({ message }) => message.startsWith(`${engine}: `))
     .map(({ level, message, mend }) =>
-      [level, message.slice(engine.length + 2), ...(mend === undefined ? [] : [mend])].join(' | '),
+      [level, message.slice(engine.length + 2), ...(mend === undefined ? [] : [mend])]
+        .join(' | ')
+        .replaceAll(temp.path, 'ROOT'),
     )
 }
 
 test('engines that are not there, or not pointed at dfdaemon, are no fault', async () => {
   put(daemonJson, '{}')
   expect(await findings('docker')).toEqual([
-    'skipped | not pointed at this dfdaemon (dfdaemon setup docker)',
+    'skipped | not pointed at this dfdaemon (dfdaemon setup docker --root ROOT)',
   ])
   expect(await findings('containerd')).toEqual(['skipped | not on this machine'])
 })
@@ -100,7 +102,7 @@ test('another address than that of dfdaemon is an error', async () => {
     ['docker', '--mirror', 'http://127.0.0.1:7', '--yes', '--no-reload'],
   )
   expect(await findings('docker')).toEqual([
-    `error | pointed at http://127.0.0.1:7, but dfdaemon listens at ${MIRROR} | dfdaemon setup docker`,
+    `error | pointed at http://127.0.0.1:7, but dfdaemon listens at ${MIRROR} | dfdaemon setup docker --root ROOT`,
   ])
 })
 
@@ -109,7 +111,7 @@ test('a file that others changed is an error, and setup mends it', async () => {
   await setup('containerd')
   put(configToml, 'version = 2\n')
   expect(await findings('containerd')).toEqual([
-    `error | ${configToml} is not as setup left it | dfdaemon setup containerd`,
+    `error | ${configToml} is not as setup left it | dfdaemon setup containerd --root ROOT`,
   ])
   await setup('containerd')
   expect(await findings('containerd')).toEqual([`ok | pointed at ${MIRROR}`])
@@ -120,7 +122,7 @@ test('the record of a setup whose mirror is gone is named', async () => {
   await setup('docker')
   put(daemonJson, '{}')
   expect(await findings('docker')).toEqual([
-    'error | was set up, but the mirror is in none of its files any more | dfdaemon setup docker, or dfdaemon undo docker',
+    'error | was set up, but the mirror is in none of its files any more | dfdaemon setup docker --root ROOT, or dfdaemon undo docker --root ROOT',
   ])
 })
 
@@ -129,7 +131,9 @@ test('what the watchdog took out is a warning', async () => {
   await setup('docker')
   put(record, JSON.stringify({ ...JSON.parse(read(record)), isSuspended: true }))
   expect(await findings('docker')).toEqual([
-    expect.stringMatching(/^warning \| the watchdog took the mirror out.*dfdaemon setup docker$/),
+    expect.stringMatching(
+      /^warning \| the watchdog took the mirror out.*dfdaemon setup docker --root ROOT$/,
+    ),
   ])
 })
 
@@ -145,21 +149,21 @@ test('a record that cannot be understood is an error', async () => {
   put(daemonJson, '{}')
   put(record, '{ "version": 1,')
   expect(await findings('docker')).toContain(
-    `error | what undo needs cannot be understood: ${record} | dfdaemon undo docker`,
+    `error | what undo needs cannot be understood: ${record} | dfdaemon undo docker --root ROOT`,
   )
   await run(
     undoCommand(() => {}),
     ['docker', '--yes', '--no-reload'],
   )
   expect(await findings('docker')).toEqual([
-    'skipped | not pointed at this dfdaemon (dfdaemon setup docker)',
+    'skipped | not pointed at this dfdaemon (dfdaemon setup docker --root ROOT)',
   ])
 })
 
 test('an engine that is installed and has no configuration can be set up', async () => {
   put('/usr/bin/dockerd', '')
   expect(await findings('docker')).toEqual([
-    'skipped | not pointed at this dfdaemon (dfdaemon setup docker)',
+    'skipped | not pointed at this dfdaemon (dfdaemon setup docker --root ROOT)',
   ])
 })
 
