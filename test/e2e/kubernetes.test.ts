@@ -1,5 +1,6 @@
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { programCommand, run, runOk, tempDirectory } from '@df/testkit'
 import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
@@ -17,7 +18,15 @@ const faultsOf = kubernetesCheck()
 
 /** The part of a DaemonSet or StatefulSet that is looked at. */
 interface Workload extends Manifest {
-  spec: { template: { spec: { containers: Container[]; initContainers?: Container[] } } }
+  spec: {
+    template: {
+      spec: {
+        containers: Container[]
+        initContainers?: Container[]
+        serviceAccountName?: string
+      }
+    }
+  }
 }
 
 interface Container {
@@ -73,6 +82,20 @@ describe.each(kustomizations)('deploy/kubernetes/%s', (name) => {
     expect(manifests.flatMap(faultsOf)).toEqual([])
   })
 
+  it('names only what it makes itself, in the same namespace', async () => {
+    const manifests = await rendered(name)
+    const made = manifests.map(({ kind, metadata }) => [kind, metadata.namespace, metadata.name])
+    const named = (await workloads(name)).flatMap(({ metadata: { namespace }, spec }) => {
+      const maps = JSON.stringify(spec).matchAll(/"configMap(?:Ref)?":\{"name":"(.*?)"/g)
+      const account = spec.template.spec.serviceAccountName
+      return [
+        ...[...maps].map(([, map]) => ['ConfigMap', namespace, map]),
+        ...(account === undefined ? [] : [['ServiceAccount', namespace, account]]),
+      ]
+    })
+    expect(named.filter((one) => !made.some((other) => isDeepStrictEqual(one, other)))).toEqual([])
+  })
+
   it('gives no container rights, and root only to those that write to the node', async () => {
     const containers = (await workloads(name)).flatMap(containersOf)
     for (const { name: container, securityContext } of containers)
@@ -116,6 +139,7 @@ describe.each(kustomizations.filter((name) => name !== 'cleanup'))(
       const daemon = (await workloads(name)).find(({ kind }) => kind === 'DaemonSet')
       const containers = daemon === undefined ? [] : containersOf(daemon)
       const setup = containers.find((one) => one.name === 'setup')?.command ?? []
+      expect(daemon?.spec.template.spec.initContainers?.at(-1)?.name).toBe('setup')
       const undo = containers.find((one) => one.lifecycle)?.lifecycle?.preStop.exec.command ?? []
       await runOnNode(setup, temp.path)
       const hosts = await readFile(join(containerd, 'certs.d/docker.io/hosts.toml'), 'utf8')

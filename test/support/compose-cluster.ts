@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RunResult, run, runOk, setUpContainers, startDockerd, TestNetwork } from '@df/testkit'
+import { receivedBytes, sentBlobs } from './byte-counts.ts'
 import type { Lab } from './lab.ts'
 import { makeLocalImages } from './local-images.ts'
 import { startNpmRelay } from './npm-relay.ts'
+import { pushRandomImage } from './random-image.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** Of the bridge that dockerd makes for itself, where no other network is. */
@@ -80,16 +81,7 @@ export async function prepareComposeCluster(
     compose,
     docker,
     async push(reference, layerBytes) {
-      const context = join(directory, 'image')
-      await mkdir(context)
-      for (const [i, bytes] of layerBytes.entries())
-        await writeFile(join(context, `layer-${i}`), randomBytes(bytes))
-      const lines = ['FROM scratch', ...layerBytes.map((_, i) => `COPY layer-${i} /`), '']
-      await writeFile(join(context, 'Dockerfile'), lines.join('\n'))
-      const image = `127.0.0.1:5000/${reference}`
-      await docker('build', '--quiet', '--tag', image, context)
-      await docker('push', '--quiet', image)
-      await rm(context, { recursive: true })
+      await pushRandomImage({ docker, directory, image: `127.0.0.1:5000/${reference}`, layerBytes })
     },
     async pull(host, reference) {
       const target = join(directory, `copy-${copies++}`)
@@ -102,13 +94,10 @@ export async function prepareComposeCluster(
       const { stdout } = await run(['curl', '--silent', `http://${address(host)}/metrics`], {
         within,
       })
-      const values = stdout.matchAll(/^dfdaemon_received_bytes_total\{source="(\w+)"\} (\S+)$/gm)
-      return sums([...values].map(([, source = '', bytes]) => [source, Number(bytes)]))
+      return receivedBytes(stdout)
     },
     async sentByRegistry() {
-      const log = await compose('logs', '--no-color', 'registry')
-      const answers = log.matchAll(/"GET \S+\/blobs\/(sha256:\w+) HTTP\/1\.1" 20[06] (\d+)/g)
-      return sums([...answers].map(([, digest = '', bytes]) => [digest, Number(bytes)]))
+      return sentBlobs(await compose('logs', '--no-color', 'registry'))
     },
     async blobBytes(digest) {
       const url = `http://127.0.0.1:5000/v2/demo/app/blobs/${digest}`
@@ -139,10 +128,4 @@ function address(host: HostName): string {
 
 function lines(text: string): string[] {
   return text.split('\n').filter((line) => line.trim() !== '')
-}
-
-function sums(parts: readonly [string, number][]): Map<string, number> {
-  const all = new Map<string, number>()
-  for (const [key, value] of parts) all.set(key, (all.get(key) ?? 0) + value)
-  return all
 }

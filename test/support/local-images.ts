@@ -7,7 +7,7 @@ import { type Dockerd, runOk } from '@df/testkit'
  * cannot reach. Each has what ours needs of the real one, and no more.
  */
 export interface LocalImages {
-  /** For `debian:bookworm-slim`: libc, libstdc++, `env`, a shell. No Node. */
+  /** For `debian:bookworm-slim`: libc, libstdc++, `env`, `install`, a shell. No Node. */
   base: string
   /** For `node:24-bookworm-slim`: Node and npm. */
   buildBase: string
@@ -32,7 +32,7 @@ export async function makeLocalImages({
   const make = (name: string, recipe: Recipe) =>
     importRoot(dockerd, join(directory, name), `local/${name}`, recipe)
   return {
-    base: await make('base', { fill: (root) => addLibraries(root, process.execPath) }),
+    base: await make('base', { fill: addRuntime }),
     buildBase: await make('build-base', {
       fill: addNpm,
       changes: [`ENV NPM_CONFIG_REGISTRY=${npmRegistryUrl}`],
@@ -87,6 +87,14 @@ async function addBusybox(root: string): Promise<void> {
 async function addLibraries(root: string, program: string): Promise<void> {
   for (const [library] of (await runOk(['ldd', program])).matchAll(/\/\S+\.so\S*/g))
     await cp(await realpath(library), join(root, library), { recursive: true })
+}
+
+async function addRuntime(root: string): Promise<void> {
+  await addLibraries(root, process.execPath)
+  // busybox has none.
+  const install = '/usr/bin/install'
+  await addLibraries(root, install)
+  await cp(install, join(root, 'bin/install'))
 }
 
 async function addNpm(root: string): Promise<void> {

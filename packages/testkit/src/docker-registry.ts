@@ -15,6 +15,8 @@ export interface DockerRegistryOptions {
   users?: Readonly<Record<string, string>>
   /** Where its content lies, when registries share it. */
   storageDirectory?: string
+  /** Served with TLS. */
+  certificate?: { certPath: string; keyPath: string }
   /** Where blobs are redirected to: `baseurl` of distribution's middleware. */
   redirectTo?: string
   /** Where pushes and pulls are told, and with which `Authorization`. */
@@ -31,6 +33,7 @@ export interface DockerRegistry {
 /** Debian's docker-registry (distribution 2.8), filled with `pushImage`. */
 export async function startDockerRegistry(options: DockerRegistryOptions): Promise<DockerRegistry> {
   const { directory, host = '127.0.0.1', users, redirectTo, notify, within } = options
+  const { certificate } = options
   const { storageDirectory = join(directory, 'registry') } = options
   const port = options.port ?? (await freePort(host))
   const configPath = join(directory, 'registry.json')
@@ -41,7 +44,12 @@ export async function startDockerRegistry(options: DockerRegistryOptions): Promi
       filesystem: { rootdirectory: storageDirectory },
       delete: { enabled: true },
     },
-    http: { addr: `${host}:${port}` },
+    http: {
+      addr: `${host}:${port}`,
+      ...(certificate === undefined
+        ? {}
+        : { tls: { certificate: certificate.certPath, key: certificate.keyPath } }),
+    },
     ...(notify === undefined ? {} : { notifications: { endpoints: [endpointOf(notify)] } }),
     ...(redirectTo === undefined
       ? {}
@@ -56,11 +64,10 @@ export async function startDockerRegistry(options: DockerRegistryOptions): Promi
     within,
     logPath: join(directory, 'registry.log'),
   })
-  const url = `http://${host}:${port}`
+  const url = `${certificate === undefined ? 'http' : 'https'}://${host}:${port}`
   await daemon.until(async () => {
-    const { code } = await run(['curl', '--silent', '--output', '/dev/null', `${url}/v2/`], {
-      within,
-    })
+    const probe = ['curl', '--silent', '--insecure', '--output', '/dev/null', `${url}/v2/`]
+    const { code } = await run(probe, { within })
     return code === 0 || undefined
   })
   return { url, daemon, stop: async () => void (await daemon.stop()) }
