@@ -38,7 +38,7 @@ export interface Cluster {
   push(name: string, layerBytes: readonly number[]): Promise<string>
   /** Digest → bytes of it that the registry sent. */
   sentByRegistry(): Promise<Map<string, number>>
-  /** Removes what a node's containerd knows of images. */
+  /** Puts an image of `docker` into each node's containerd, as `kind load` does. */
   load(image: string): Promise<void>
 }
 
