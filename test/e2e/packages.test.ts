@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   Daemon,
@@ -11,9 +10,8 @@ import {
 } from '@df/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { putFile } from '../support/dfget.ts'
+import { installPrograms, programs } from '../support/installed-programs.ts'
 
-const root = join(import.meta.dirname, '../..')
-const programs = ['dfget', 'dfdaemon', 'supernode']
 const inPath = (node: string) => ({ PATH: `${dirname(node)}:/usr/bin:/bin` })
 
 let temp: TempDirectory
@@ -21,14 +19,7 @@ let bin: string
 
 beforeAll(async () => {
   temp = await tempDirectory()
-  await runOk(['npm', 'run', '--silent', 'build'], { cwd: root })
-  const workspaces = programs.flatMap((program) => ['-w', `packages/${program}`])
-  await runOk(['npm', 'pack', ...workspaces, '--pack-destination', temp.path], { cwd: root })
-  const packages = (await readdir(temp.path)).filter((name) => name.endsWith('.tgz'))
-  // An empty cache and no network: whatever is not in the packages is missing.
-  const flags = ['--offline', '--cache', join(temp.path, 'cache'), '--prefix', join(temp.path, 'p')]
-  await runOk(['npm', 'i', '-g', ...flags, ...packages.map((name) => join(temp.path, name))])
-  bin = join(temp.path, 'p/bin')
+  bin = join(await installPrograms(temp.path), 'bin')
 })
 
 afterAll(() => temp.remove())

@@ -57,5 +57,10 @@ export type { RegistryAuth } from './registry-auth.ts'
 export type { RequestEntry, RequestLog } from './request-log.ts'
 export { type ImageMaker, sampleImages } from './sample-images.ts'
 export { type SignOptions, signUrl } from './signed-url.ts'
+export {
+  type SystemdMachine,
+  type SystemdMachineOptions,
+  startSystemdMachine,
+} from './systemd-machine.ts'
 export { type IssuedCertificate, makeCa, type TestCa } from './tls.ts'
 export { type TempDirectory, tempDirectory } from './tmp.ts'

@@ -66,3 +66,9 @@ test('a folder in the place of the file is an error that names it, and leaves no
   expect(() => files.write('/etc/a', 'x', {})).toThrow(/cannot (read|write) \/etc\/a: EISDIR/)
   expect(files.list('/etc')).toEqual(['a'])
 })
+
+test('what cannot be removed is named, with the error of the system', () => {
+  mkdirSync(at('etc/a'))
+  expect(() => files.remove('/etc/a')).toThrow(/^cannot remove \/etc\/a: EISDIR$/)
+  expect(() => files.remove('/etc/none/a')).not.toThrow()
+})

@@ -13,6 +13,7 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -103,7 +104,7 @@ export class RootedFiles implements Files {
   remove(path: string): void {
     const real = this.real(path)
     try {
-      rmSync(real, { force: true })
+      unlinkSync(real)
       syncFolder(dirname(real))
     } catch (error) {
       if (isAbsent(error)) return

@@ -13,9 +13,19 @@ export interface WatchdogOptions extends HealthTimerOptions {
   names: readonly RecordName[]
   reload: EngineTools
   logger: Logger
+  /** Between two looks; default 1 s. */
+  pollMs?: number
 }
 
 const POLL_MS = 1000
+
+/** What it knows between two looks. */
+interface Memory {
+  /** By mirror. */
+  timers: Map<string, HealthTimer>
+  /** What went wrong with an engine at the last look, as it was logged. */
+  failures: Map<RecordName, string>
+}
 
 /**
  * Takes the mirror out of the configuration of engines while dfdaemon is unhealthy, and puts it back afterwards. All it
@@ -23,27 +33,34 @@ const POLL_MS = 1000
  * Returns when `signal` aborts, and leaves everything as it is.
  */
 export async function watchMirrors(options: WatchdogOptions, signal: AbortSignal): Promise<void> {
-  const timers = new Map<string, HealthTimer>()
+  const memory: Memory = { timers: new Map(), failures: new Map() }
   while (!signal.aborted) {
-    await look(options, timers)
-    await sleep(POLL_MS, signal).catch(() => undefined)
+    await look(options, memory)
+    await sleep(options.pollMs ?? POLL_MS, signal).catch(() => undefined)
   }
 }
 
-async function look(options: WatchdogOptions, timers: Map<string, HealthTimer>): Promise<void> {
+async function look(options: WatchdogOptions, { timers, failures }: Memory): Promise<void> {
   const { machine, names, logger } = options
   const looks = new Map<string, Look>()
   for (const name of names) {
     try {
       const mirror = machine.records.get(name)?.mirror
-      if (mirror === undefined) continue
+      if (mirror === undefined) {
+        failures.delete(name)
+        continue
+      }
       const timer = timers.get(mirror) ?? new HealthTimer(options)
       timers.set(mirror, timer)
       const seen = looks.get(mirror) ?? (await lookAt(mirror, timer))
       looks.set(mirror, seen)
       await act(name, seen, options)
+      failures.delete(name)
     } catch (err) {
-      // The next look tries again.
+      // The next look tries again, and would say the same each time.
+      const failure = String(err)
+      if (failures.get(name) === failure) continue
+      failures.set(name, failure)
       logger.error({ err, engine: name }, 'the configuration of an engine cannot be changed')
     }
   }

@@ -1,0 +1,143 @@
+import { copyFile, cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type SystemdMachine, startSystemdMachine } from '@df/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { installPrograms } from '../support/installed-programs.ts'
+import { Lab } from '../support/lab.ts'
+
+const repository = join(import.meta.dirname, '../..')
+const services = ['dragonfly-supernode', 'dragonfly-dfdaemon', 'dragonfly-dfdaemon-watchdog']
+const patience = { timeout: 20_000, interval: 200 }
+const mirror = 'http://127.0.0.1:65001/'
+const containerdHosts = '/etc/containerd/certs.d/docker.io/hosts.toml'
+
+let lab: Lab
+let machine: SystemdMachine
+
+beforeAll(async () => {
+  lab = await Lab.open()
+  const localPath = await installPrograms(await lab.folder('programs'))
+  await copyFile(process.execPath, join(localPath, 'bin/node'))
+  machine = lab.keep(await startSystemdMachine({ directory: await lab.folder('m'), localPath }))
+  await cp(join(repository, 'deploy/systemd'), join(machine.root, 'etc/systemd/system'), {
+    recursive: true,
+  })
+  await write('/etc/dragonfly/dfdaemon.env', 'DFDAEMON_SUPERNODE=http://127.0.0.1:8002\n')
+  // Its own waits are as long as real ones.
+  const start = 'ExecStart=\nExecStart=dfdaemon watchdog --after 1s --back 1s\n'
+  await write(
+    '/etc/systemd/system/dragonfly-dfdaemon-watchdog.service.d/fast.conf',
+    `[Service]\n${start}`,
+  )
+  await systemctl('daemon-reload')
+  await systemctl('start', 'docker')
+})
+
+afterAll(() => lab.close())
+
+describe('the units of deploy/systemd, under systemd', { retry: 0 }, () => {
+  it('start, and dfdaemon finds the SuperNode', async () => {
+    await systemctl('enable', '--now', ...services)
+    await expect.poll(() => readiness(), patience).toContain('"connected":true')
+    for (const service of services) expect(await property(service, 'ActiveState')).toBe('active')
+  })
+
+  it.each([
+    ['dragonfly-supernode', 'supernode'],
+    ['dragonfly-dfdaemon', 'dfdaemon'],
+  ])('%s is a user of its own, and its data are nobody else’s', async (service, folder) => {
+    const { uid } = await stat(join(machine.root, 'proc', await property(service, 'MainPID')))
+    expect(uid).toBeGreaterThan(60_000)
+    const data = await stat(join(machine.root, 'var/lib/private/dragonfly', folder))
+    expect([data.uid, data.mode & 0o777]).toEqual([uid, 0o700])
+  })
+
+  it.each(services)('%s comes back after a kill -9', async (service) => {
+    const pid = await property(service, 'MainPID')
+    await machine.runOk(['kill', '-KILL', pid])
+    await expect.poll(() => property(service, 'NRestarts'), patience).toBe('1')
+    expect(await property(service, 'MainPID')).not.toBe(pid)
+    await expect.poll(() => readiness(), patience).toContain('"connected":true')
+  })
+
+  it('read their configuration again at a reload', async () => {
+    for (const service of ['dragonfly-supernode', 'dragonfly-dfdaemon']) {
+      await systemctl('reload', service)
+      await expect.poll(() => journal(service), patience).toContain('configuration read again')
+    }
+  })
+})
+
+describe('engines of a machine with systemd', { retry: 0 }, () => {
+  it('are set up and restarted by setup', async () => {
+    await machine.runOk(['dfdaemon', 'setup', 'docker', 'containerd', '--yes'])
+    await machine.runOk(['dfdaemon', 'undo', '--yes'])
+    await systemctl('start', 'containerd')
+    const setup = ['dfdaemon', 'setup', 'docker', 'containerd', '--yes', '--restart']
+    const said = await machine.runOk(setup)
+    expect(said).toMatch(/^docker \(process \d+\) has read it again$/m)
+    expect(said).toMatch(/^containerd has been restarted$/m)
+    expect(await dockerInfo('{{.RegistryConfig.Mirrors}}')).toBe(`[${mirror}]`)
+  })
+
+  it('lose the mirror while dfdaemon is stopped, and have it back afterwards', async () => {
+    await systemctl('stop', 'dragonfly-dfdaemon')
+    await expect.poll(() => dockerInfo('{{.RegistryConfig.Mirrors}}'), patience).toBe('[]')
+    await expect.poll(() => isThere(containerdHosts), patience).toBe(false)
+    await systemctl('start', 'dragonfly-dfdaemon')
+    await expect.poll(() => dockerInfo('{{.RegistryConfig.Mirrors}}'), patience).toBe(`[${mirror}]`)
+    await expect.poll(() => isThere(containerdHosts), patience).toBe(true)
+  })
+
+  it('docker uses the proxy with the drop-in of docs/guide/proxy.md', async () => {
+    const guide = await readFile(join(repository, 'docs/guide/proxy.md'), 'utf8')
+    const dropIn = /^ {4}\[Service\]\n {4}Environment=.*\n/m.exec(guide)?.[0] ?? ''
+    const [path = ''] = /\/etc\/systemd\/system\/[\w./]+\.conf/.exec(guide) ?? []
+    const [command = ''] = /systemctl daemon-reload[^`]+/.exec(guide) ?? []
+    await write(path, dropIn)
+    await machine.runOk(['sh', '-c', command])
+    expect(await dockerInfo('{{.HTTPSProxy}}')).toBe(mirror.slice(0, -1))
+  })
+})
+
+describe('a stop', { retry: 0 }, () => {
+  it('ends all of them by themselves, within their 5 s', async () => {
+    const beganMs = performance.now()
+    await systemctl('stop', ...services)
+    expect(performance.now() - beganMs).toBeLessThan(6000)
+    for (const service of services) {
+      expect(await property(service, 'Result')).toBe('success')
+      expect(await property(service, 'ExecMainStatus')).toBe('0')
+    }
+  })
+})
+
+async function systemctl(...words: string[]): Promise<void> {
+  await machine.runOk(['systemctl', ...words])
+}
+
+function property(service: string, name: string): Promise<string> {
+  return machine.runOk(['systemctl', 'show', '--property', name, '--value', service])
+}
+
+function journal(service: string): Promise<string> {
+  return machine.runOk(['journalctl', '--unit', service, '--no-pager'])
+}
+
+async function readiness(): Promise<string> {
+  return (await machine.run(['curl', '--silent', `${mirror}readyz`])).stdout
+}
+
+function dockerInfo(format: string): Promise<string> {
+  return machine.runOk(['docker', 'info', '--format', format])
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await machine.run(['test', '-e', path])).code === 0
+}
+
+async function write(path: string, text: string): Promise<void> {
+  const place = join(machine.root, path)
+  await mkdir(dirname(place), { recursive: true })
+  await writeFile(place, text)
+}
