@@ -1,6 +1,6 @@
 import { copyFile, cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type SystemdMachine, startSystemdMachine } from '@df/testkit'
+import { guideBlocks, type SystemdMachine, startSystemdMachine } from '@df/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { installPrograms } from '../support/installed-programs.ts'
 import { Lab } from '../support/lab.ts'
@@ -19,25 +19,29 @@ beforeAll(async () => {
   const localPath = await installPrograms(await lab.folder('programs'))
   await copyFile(process.execPath, join(localPath, 'bin/node'))
   machine = lab.keep(await startSystemdMachine({ directory: await lab.folder('m'), localPath }))
-  await cp(join(repository, 'deploy/systemd'), join(machine.root, 'etc/systemd/system'), {
-    recursive: true,
-  })
-  await write('/etc/dragonfly/dfdaemon.env', 'DFDAEMON_SUPERNODE=http://127.0.0.1:8002\n')
+  await cp(join(repository, 'deploy'), join(machine.root, 'root/deploy'), { recursive: true })
   // Its own waits are as long as real ones.
   const start = 'ExecStart=\nExecStart=dfdaemon watchdog --after 1s --back 1s\n'
   await write(
     '/etc/systemd/system/dragonfly-dfdaemon-watchdog.service.d/fast.conf',
     `[Service]\n${start}`,
   )
-  await systemctl('daemon-reload')
   await systemctl('start', 'docker')
 })
 
 afterAll(() => lab.close())
 
 describe('the units of deploy/systemd, under systemd', { retry: 0 }, () => {
-  it('start, and dfdaemon finds the SuperNode', async () => {
-    await systemctl('enable', '--now', ...services)
+  it('start as docs/guide/systemd.md says, and dfdaemon finds the SuperNode', async () => {
+    const blocks = guideBlocks(await guide('systemd')).filter((block) =>
+      block.startsWith('npm i -g'),
+    )
+    expect(blocks).toHaveLength(2)
+    for (const block of blocks) {
+      // The packages are installed already.
+      const commands = block.replace(/^npm .*\n/, '').replace('10.0.0.5', '127.0.0.1')
+      await machine.runOk(['sh', '-e', '-c', `cd /root\n${commands}`])
+    }
     await expect.poll(() => readiness(), patience).toContain('"connected":true')
     for (const service of services) expect(await property(service, 'ActiveState')).toBe('active')
   })
@@ -90,10 +94,10 @@ describe('engines of a machine with systemd', { retry: 0 }, () => {
   })
 
   it('docker uses the proxy with the drop-in of docs/guide/proxy.md', async () => {
-    const guide = await readFile(join(repository, 'docs/guide/proxy.md'), 'utf8')
-    const dropIn = /^ {4}\[Service\]\n {4}Environment=.*\n/m.exec(guide)?.[0] ?? ''
-    const [path = ''] = /\/etc\/systemd\/system\/[\w./]+\.conf/.exec(guide) ?? []
-    const [command = ''] = /systemctl daemon-reload[^`]+/.exec(guide) ?? []
+    const text = await guide('proxy')
+    const dropIn = guideBlocks(text).find((block) => block.startsWith('[Service]')) ?? ''
+    const [path = ''] = /\/etc\/systemd\/system\/[\w./]+\.conf/.exec(text) ?? []
+    const [command = ''] = /systemctl daemon-reload[^`]+/.exec(text) ?? []
     await write(path, dropIn)
     await machine.runOk(['sh', '-c', command])
     expect(await dockerInfo('{{.HTTPSProxy}}')).toBe(mirror.slice(0, -1))
@@ -111,6 +115,10 @@ describe('a stop', { retry: 0 }, () => {
     }
   })
 })
+
+function guide(name: string): Promise<string> {
+  return readFile(join(repository, `docs/guide/${name}.md`), 'utf8')
+}
 
 async function systemctl(...words: string[]): Promise<void> {
   await machine.runOk(['systemctl', ...words])

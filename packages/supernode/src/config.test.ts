@@ -1,4 +1,5 @@
 import { loadConfig } from '@df/kit'
+import { guideCommands, guideFault } from '@df/testkit'
 import { expect, test } from 'vitest'
 import { supernodeConfig } from './config.ts'
 
@@ -8,4 +9,12 @@ test('the examples of the help are what the program takes', () => {
     expect(program).toBe('supernode')
     expect(() => loadConfig(supernodeConfig, { argv, env: {}, cwd: '/' })).not.toThrow()
   }
+})
+
+test.each(guideCommands('supernode'))('the guides are right: $place', async (command) => {
+  const load = (words: string[]) => {
+    const argv = words[0] === 'config' ? words.slice(2) : words
+    loadConfig(supernodeConfig, { argv, env: {}, cwd: '/' })
+  }
+  expect(await guideFault(command, load)).toBeUndefined()
 })

@@ -23,6 +23,13 @@ export { type FaultRule, FaultRules } from './faults.ts'
 export { type FaultyProxyOptions, startFaultyProxy } from './faulty-proxy.ts'
 export { type FileOrigin, type FileOriginOptions, startFileOrigin } from './file-origin.ts'
 export {
+  allGuideBlocks,
+  type GuideCommand,
+  guideBlocks,
+  guideCommands,
+  guideFault,
+} from './guide-commands.ts'
+export {
   type ArtifactOptions,
   type Image,
   type ImageOptions,

@@ -58,6 +58,8 @@ export interface Command {
   readonly settings: readonly Setting[]
   /** Settings of the program that it accepts as flags too. */
   readonly programSettings: readonly Setting[]
+  /** Whether the words after the command's name are what `run` takes; runs nothing. @throws AppError CONFIG_INVALID, USAGE */
+  check(argv: readonly string[], where: Pick<CommandIo, 'cwd' | 'env'>): void
   /** Takes the words after the command's name. @throws AppError CONFIG_INVALID, USAGE, and what the command throws */
   run(argv: readonly string[], io: CommandIo): Promise<number>
 }
@@ -73,24 +75,26 @@ export function defineCommand<const P extends TProperties, C = undefined>(
   const twice = settings.find(({ key }) => taken.includes(key))
   if (twice !== undefined) throw new TypeError(`${name}: ${twice.key} is a setting of the program`)
 
-  async function run(argv: readonly string[], io: CommandIo): Promise<number> {
-    const { cwd, env } = io
+  function parse(argv: readonly string[], { cwd, env }: Pick<CommandIo, 'cwd' | 'env'>) {
     const given = readFlags({ settings: [...settings, ...programSettings] }, argv, cwd)
     checkConfigFlag(given, config === undefined)
     checkOperands(name, operands, given.operands)
     const own = resolveSettings({ settings, levels: [given], defaults: {}, cwd, missing })
     if (own.faults.length > 0) throw configError(own.faults)
-    return await options.run({
+    return {
       operands: given.operands,
       flags: own.values as Static<TObject<P>>, // each flag was read by its own rule
       config: (config === undefined
         ? undefined
         : loadWithFlags(config, { flags: given, env, cwd }).config) as C,
-      io,
-    })
+    }
   }
 
-  return { name, summary, operands, examples, settings, programSettings, run }
+  return {
+    ...{ name, summary, operands, examples, settings, programSettings },
+    check: (argv, where) => void parse(argv, where),
+    run: async (argv, io) => await options.run({ ...parse(argv, io), io }),
+  }
 }
 
 function checkConfigFlag({ configFile }: Flags, isUnused: boolean): void {
