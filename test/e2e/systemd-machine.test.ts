@@ -72,6 +72,22 @@ describe('the units of deploy/systemd, under systemd', { retry: 0 }, () => {
   })
 })
 
+describe('secrets of root', { retry: 0 }, () => {
+  it('come to dfdaemon by the lines of docs/guide/systemd.md', async () => {
+    const genCa = ['dfdaemon', 'gen-ca', '--out', '/etc/dragonfly/ca', '--host', 'registry.lan']
+    await machine.runOk(genCa)
+    const lines = /^ +\[Service\]\n(?: +\S+=.*\n)+/m.exec(await guide('systemd'))?.[0] ?? ''
+    await write('/etc/systemd/system/dragonfly-dfdaemon.service.d/override.conf', lines)
+    await systemctl('daemon-reload')
+    await systemctl('restart', 'dragonfly-dfdaemon')
+    await expect.poll(() => readiness(), patience).toContain('"connected":true')
+    // It does not start without the key, which is root's.
+    const { uid, mode } = await stat(join(machine.root, 'etc/dragonfly/ca/ca.key'))
+    expect([uid, mode & 0o777]).toEqual([0, 0o600])
+    expect(await environmentOf('dragonfly-dfdaemon')).toMatch(/^DFDAEMON_PROXY__CA_KEY=\/run\//m)
+  })
+})
+
 describe('engines of a machine with systemd', { retry: 0 }, () => {
   it('are set up and restarted by setup', async () => {
     await machine.runOk(['dfdaemon', 'setup', 'docker', 'containerd', '--yes'])
@@ -126,6 +142,12 @@ async function systemctl(...words: string[]): Promise<void> {
 
 function property(service: string, name: string): Promise<string> {
   return machine.runOk(['systemctl', 'show', '--property', name, '--value', service])
+}
+
+async function environmentOf(service: string): Promise<string> {
+  const pid = await property(service, 'MainPID')
+  const text = await readFile(join(machine.root, 'proc', pid, 'environ'), 'utf8')
+  return text.replaceAll('\0', '\n')
 }
 
 function journal(service: string): Promise<string> {

@@ -54,6 +54,8 @@ mkdir old
 pivot_root . old
 umount -l /old
 rmdir /old
+# As systemd has it where it is not in a container: credentials of units come by it.
+mount --make-rshared /
 ip link set lo up
 hostname machine
 exec env -i container=test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin /lib/systemd/systemd
