@@ -49,7 +49,7 @@ export async function guideFault(
     return undefined
   } catch (error) {
     const { message } = error as Error
-    return isMention && / needs |^which /.test(message) ? undefined : message
+    return isMention && / needs | is required|^which /.test(message) ? undefined : message
   }
 }
 
