@@ -75,8 +75,10 @@ describe('an index of three platforms, to four hosts', () => {
   let job: PreheatJob
 
   it('ends complete although the SuperNode is killed half-way and started again', async () => {
-    image = await push(open, 'team/app:1', await threePlatforms('one'))
-    open.front.faults.set({ match: 'GET .*/blobs/', bps: registryBps })
+    // What is lost does not grow with the image, but with the pace.
+    const sizes = { sharedBytes: 20 * MB, ownBytes: 13 * MB }
+    image = await push(open, 'team/app:1', await threePlatforms('one', sizes))
+    open.front.faults.set({ match: 'GET .*/blobs/', bps: registryBps / 2 })
     const command = startDfget(['r.lan/team/app:1', '--share', '100%', '--json'])
     const half = sizeOf(image) / 2
     await command.until(() => sentBytes(image) > half || undefined)
@@ -89,10 +91,13 @@ describe('an index of three platforms, to four hosts', () => {
     expect(job.items.map((item) => item.hosts.length)).toEqual(job.items.map(() => 4))
   })
 
-  it('is read at the registry once, but for what was on its way when the SuperNode died', () => {
-    const lostBytes = sentBytes(image) - sizeOf(image)
-    expect(lostBytes).toBeGreaterThanOrEqual(0)
-    expect(lostBytes).toBeLessThan(lostBytesAtMost)
+  it('is read at the registry at most 1.02 times, what was on its way when the SuperNode died being read again', () => {
+    const ratio = sentBytes(image) / sizeOf(image)
+    console.log(
+      `read at the registry: ${ratio.toFixed(4)} × the ${sizeOf(image)} bytes of the blobs`,
+    )
+    expect(ratio).toBeGreaterThanOrEqual(1)
+    expect(ratio).toBeLessThanOrEqual(1.02)
   })
 
   it('is on every host: with no SuperNode, and a registry without blobs, all of it can be pulled', async () => {
@@ -222,12 +227,18 @@ it('credentials are in no file and no log of SuperNode and hosts', async () => {
 })
 
 /** An index whose platforms have one layer in common and one of their own. */
-async function threePlatforms(seed: string): Promise<Image> {
+async function threePlatforms(
+  seed: string,
+  { sharedBytes = 6 * MB, ownBytes = 4 * MB } = {},
+): Promise<Image> {
   const directory = await lab.folder('layers')
-  const shared = await makeLayer(directory, { randomBytes: 6 * MB, seed: `${seed}-shared` })
+  const shared = await makeLayer(directory, { randomBytes: sharedBytes, seed: `${seed}-shared` })
   const entries = []
   for (const architecture of architectures) {
-    const own = await makeLayer(directory, { randomBytes: 4 * MB, seed: `${seed}-${architecture}` })
+    const own = await makeLayer(directory, {
+      randomBytes: ownBytes,
+      seed: `${seed}-${architecture}`,
+    })
     entries.push({ architecture, image: makeImage({ layers: [shared, own], architecture }) })
   }
   return makeIndex(entries)
