@@ -55,6 +55,8 @@ export interface ContentStore {
   /** Forgets a content; open holders read on until they release it, then the file goes. False when unknown. */
   remove(task: TaskId): Promise<boolean>
   list(): ContentSummary[]
+  /** One of {@link list}; undefined when it is not stored. */
+  summary(task: TaskId): ContentSummary | undefined
   /** Bytes of stored pieces, removed contents included that somebody still holds; `quotaBytes` 0 for none. */
   usage(): { storedBytes: number; quotaBytes: number }
 }

@@ -101,6 +101,10 @@ class DirectoryStore implements ContentStore {
     return [...this.#contents.values()].map((content) => content.summary())
   }
 
+  summary(task: TaskId): ContentSummary | undefined {
+    return this.#contents.get(task)?.summary()
+  }
+
   usage(): { storedBytes: number; quotaBytes: number } {
     const { quotaBytes } = this.#options
     return { storedBytes: this.#context?.space.takenBytes ?? 0, quotaBytes }

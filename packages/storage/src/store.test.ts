@@ -33,6 +33,14 @@ test('a new content is empty and known', async () => {
   expect(place.store.list()).toMatchObject([{ leases: 0 }])
 })
 
+test('one content is told of as in the list of all', async () => {
+  for (const name of ['a', 'b']) (await place.store.create(sample(name).meta)).release()
+  const { task } = sample('b').meta
+  expect(place.store.summary(task)).toEqual(place.store.list().find((one) => one.task === task))
+  expect(place.store.summary(task)).toMatchObject({ task, havePieces: 0 })
+  expect(place.store.summary(taskOf('nobody'))).toBeUndefined()
+})
+
 test('what is not stored is not opened', async () => {
   expect(await place.store.open(taskOf('nobody'))).toBeUndefined()
   expect(await place.store.remove(taskOf('nobody'))).toBe(false)

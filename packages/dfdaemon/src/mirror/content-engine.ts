@@ -1,3 +1,4 @@
+import { taskIdOf } from '@df/codec'
 import type { Engine } from '@df/dfget'
 import type { ContentEngine } from '@df/oci'
 
@@ -6,8 +7,6 @@ export function contentEngine(engine: Engine): ContentEngine {
   return {
     open: (request) => engine.open(request),
     forget: (task) => engine.forget(task),
-    storedSize: (digest) =>
-      engine.tasks().find((task) => task.state === 'complete' && task.digest === digest)
-        ?.contentLength,
+    storedSize: (digest) => engine.storedSize(taskIdOf({ kind: 'blob', digest })),
   }
 }

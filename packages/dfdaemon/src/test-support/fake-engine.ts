@@ -81,6 +81,10 @@ export class FakeEngine implements Engine {
     return [...this.#snapshots.values()]
   }
 
+  storedSize(task: TaskId): number | undefined {
+    return this.#snapshots.get(task)?.contentLength
+  }
+
   async forget(task: TaskId): Promise<boolean> {
     this.forgotten.push(task)
     return this.#snapshots.delete(task)

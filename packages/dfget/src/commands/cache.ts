@@ -75,7 +75,7 @@ async function verify(entries: readonly Entry[], report: Report): Promise<void> 
 
 /** Opening may check the pieces already, when the file is not as it was left: so the pieces lost are counted. */
 async function recheck(store: ContentStore, task: TaskId): Promise<number> {
-  const before = store.list().find((content) => content.task === task)?.havePieces ?? 0
+  const before = store.summary(task)?.havePieces ?? 0
   const content = await store.open(task)
   if (content === undefined) return before
   try {

@@ -308,6 +308,28 @@ describe('engine', () => {
     expect(seed.served.length).toBe(servedBefore)
   })
 
+  test('the size of a blob is known when it is here whole and checked, after a restart too', async () => {
+    const bytes = randomContent(2 * MiB)
+    const origin = await startOrigin(cleanup, bytes)
+    const { task, request } = blobOf(bytes, origin.url)
+    const before = await startEngine(cleanup)
+    const opened = await before.engine.open(request)
+    const whileFetching = before.engine.storedSize(task)
+    await opened.finished
+    opened.close()
+    const whenDone = before.engine.storedSize(task)
+    await before.stop()
+    const { engine } = await startEngine(cleanup, { dir: before.dataDir })
+    const afterRestart = engine.storedSize(task)
+    await engine.forget(task)
+    expect([whileFetching, whenDone, afterRestart, engine.storedSize(task)]).toEqual([
+      undefined,
+      bytes.length,
+      bytes.length,
+      undefined,
+    ])
+  })
+
   test('credentials reach the origin and a SuperNode on loopback, and no file', async () => {
     const bytes = randomContent(100 * KiB)
     const origin = await startOrigin(cleanup, bytes)

@@ -42,6 +42,8 @@ export interface Engine {
    */
   open(request: OpenRequest): Promise<OpenTask>
   tasks(): TaskSnapshot[]
+  /** Size of a content that is here whole and checked. */
+  storedSize(task: TaskId): number | undefined
   /**
    * Drops what is stored of a task, because it is wrong or nobody wants it. Open readers of it fail or end;
    * the next `open` starts from nothing. False when the task is not known here.

@@ -174,6 +174,11 @@ class LocalEngine implements Engine {
     return [...this.#downloads.values()].map((download) => download.snapshot())
   }
 
+  storedSize(task: TaskId): number | undefined {
+    const stored = this.#options.store.summary(task)
+    return stored?.verified === true ? stored.geometry.contentLength : undefined
+  }
+
   sessions(): { supernode: string; connected: boolean }[] {
     return this.#pool?.states() ?? []
   }

@@ -52,8 +52,7 @@ async function fillOverAndOver(store: ContentStore, name: string): Promise<never
 /** The first round goes on with what is there. */
 function generationAfter(store: ContentStore, name: string, round: number): string {
   const { task } = crashSample(name, '').meta
-  const present = store.list().find((summary) => summary.task === task)
-  return present?.generation ?? `${process.pid}-${round}`
+  return store.summary(task)?.generation ?? `${process.pid}-${round}`
 }
 
 /** Written at once, so that it is out before a kill. The pipe is full while the reader is slow: tried again then. */

@@ -36,10 +36,9 @@ export function registerApi(
   const document = openApiDocument(version)
   const params = TaskParamsSchema
 
-  const summaryOf = (task: TaskId) => store.list().find((summary) => summary.task === task)
   const known = (task: TaskId) => {
     const swarm = swarms.get(task)
-    const stored = summaryOf(task)
+    const stored = store.summary(task)
     if (swarm !== undefined || stored !== undefined) return { swarm, stored }
     throw new AppError('TASK_NOT_FOUND', `no task ${task}`)
   }

@@ -14,7 +14,7 @@ import type { Wish } from '../swarm/wish.ts'
 
 export interface SeedEngineOptions {
   swarms: Pick<Swarms, 'want' | 'get' | 'delete'>
-  store: Pick<ContentStore, 'open' | 'list' | 'remove'>
+  store: Pick<ContentStore, 'open' | 'summary' | 'remove'>
   /** For asking whether a caller may have a content that no digest names. */
   origin: OriginClient
   /** What is sent counts for the same limit as what hosts get. */
@@ -57,8 +57,7 @@ export class SeedEngine implements ContentEngine {
   }
 
   storedSize(digest: Digest): number | undefined {
-    const task = taskIdOf({ kind: 'blob', digest })
-    const stored = this.#options.store.list().find((content) => content.task === task)
+    const stored = this.#options.store.summary(taskIdOf({ kind: 'blob', digest }))
     return stored?.verified === true ? stored.geometry.contentLength : undefined
   }
 
