@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { createSecureContext, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { MAX_HEADER_BYTES } from './forward.ts'
-import { type HostAndPort, isHostName } from './host-pattern.ts'
+import { type HostAndPort, type HostPatterns, isHostName } from './host-pattern.ts'
 import type { LeafCache } from './leaf-cache.ts'
 import type { PinnedClients } from './pinned-clients.ts'
 import { wantsUpgrade } from './upgrade.ts'
@@ -14,6 +14,8 @@ export interface OpenedHandlers {
 }
 
 export interface InterceptorOptions {
+  /** Certificates are made for these only, whatever name a client asks for in its handshake. */
+  hosts: HostPatterns
   leaves: LeafCache
   clients: PinnedClients
   handlers: OpenedHandlers
@@ -55,7 +57,7 @@ export class Interceptor {
    * @throws what making the certificate throws; the connection is not touched then
    */
   async take(socket: Socket, at: HostAndPort, client: string): Promise<undefined> {
-    const { leaves, clients, onRefused } = this.#options
+    const { hosts, leaves, clients, onRefused } = this.#options
     const { cert, key } = await leaves.leafFor(at.host)
     // One for each connection, so that its events belong to this client; it never listens.
     const tls = createTlsServer({
@@ -64,7 +66,8 @@ export class Interceptor {
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: HANDSHAKE_MS,
       SNICallback: (name, callback) => {
-        if (name === at.host || !isHostName(name)) return callback(null)
+        const isListed = isHostName(name) && hosts.matches({ host: name, port: at.port })
+        if (name === at.host || !isListed) return callback(null)
         leaves.leafFor(name).then(
           (leaf) => callback(null, createSecureContext(leaf)),
           (error: Error) => callback(error),

@@ -121,8 +121,9 @@ export class Proxy implements Diversion {
   }
 
   #createInterceptor(leaves: LeafCache): Interceptor {
-    const { logger, metrics } = this.#options
+    const { intercept, logger, metrics } = this.#options
     return new Interceptor({
+      hosts: intercept,
       leaves,
       clients: this.#clients,
       handlers: {

@@ -9,7 +9,13 @@ export function refuse(response: ServerResponse, status: number, sentence: strin
   response.end(body)
 }
 
-/** The same on a connection that has no response: CONNECT and changes of the protocol. */
+/** A client that goes on sending after a refusal is cut then. */
+const LINGER_MS = 2000
+
+/**
+ * The same on a connection that has no response: CONNECT and changes of the protocol. What the client still sends is
+ * read for a while: a connection that is closed with bytes unread is reset, and the sentence may be lost with it.
+ */
 export function refuseSocket(socket: Socket, status: number, sentence: string): void {
   const body = `${sentence}\n`
   const lines = [
@@ -18,7 +24,10 @@ export function refuseSocket(socket: Socket, status: number, sentence: string): 
     'connection: close',
   ]
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
-  socket.destroySoon()
+  // In place of resume(): who waits for the body of a request holds the flow.
+  socket.on('readable', () => socket.read())
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(linger))
 }
 
 function fields(body: string): Record<string, string> {

@@ -10,7 +10,7 @@ import {
 } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { bytesSource, makeCa, startRegistry, type TestCa, tempDirectory } from '@df/testkit'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { bytesOf, startMirror, type TestMirror } from '../test-support/mirror.ts'
@@ -262,6 +262,15 @@ describe('TLS of a listed host', () => {
     secure.destroy()
   })
 
+  it('has a certificate for the name that the client asks for when that is listed too, else for the host it connects to', async () => {
+    const { mirror, at } = await opening({
+      intercept: new HostPatterns(['localhost', '*.listed.lan', 'port.lan:1']),
+    })
+    const names = ['a.listed.lan', 'bank.example', 'port.lan']
+    const issued = await Promise.all(names.map((name) => certifiedName(mirror, at, name)))
+    expect(issued).toEqual(['DNS:a.listed.lan', 'DNS:localhost', 'DNS:localhost'])
+  })
+
   it('carries WebSockets too', async () => {
     const ca = registryCa
     const server = createTlsServer(await ca.issue('localhost'), (socket) => {
@@ -289,6 +298,17 @@ describe('TLS of a listed host', () => {
     expect(String((await once(secure, 'data'))[0])).toBe('ping')
     secure.destroy()
   })
+
+  async function certifiedName(mirror: TestMirror, at: string, servername: string) {
+    // Each is another client: who leaves without a request may have refused the certificate.
+    const { socket } = await connectThrough(mirror.url, at, { 'user-agent': servername })
+    const checkServerIdentity = () => undefined
+    const secure = tlsConnect({ socket, ca: own.cert, servername, checkServerIdentity })
+    await once(secure, 'secureConnect')
+    const { subjectaltname } = secure.getPeerCertificate()
+    secure.destroy()
+    return subjectaltname
+  }
 
   async function leaves(): Promise<LeafCache> {
     return new LeafCache({ authority: await loadAuthority(own) })
