@@ -78,6 +78,12 @@ describe('completion', () => {
     ['supernode', 'config pri', 'config print'],
     ['dfget', 'cache ver', 'cache verify'],
     ['dfget', '--pattern so', '--pattern source'],
+    [
+      'dfdaemon',
+      '--config x --log-level=info setup dock',
+      '--config x --log-level=info setup docker',
+    ],
+    ['dfdaemon', 'setup --dry-run=t', 'setup --dry-run=true'],
   ])('zsh makes %s %s to %s', (program, line, completed) => {
     expect(completedByZsh(program, line)).toBe(completed)
   })
@@ -90,6 +96,8 @@ describe('completion', () => {
       'crio',
     ])
     expect(offeredByBash('dfdaemon', 'doctor', '--on')).toEqual(['--only'])
+    expect(offeredByBash('dfdaemon', '--config', 'x', 'und')).toEqual(['undo'])
+    expect(offeredByBash('dfdaemon', 'setup', '--dry-run', '=')).toEqual(['true', 'false'])
     expect(offeredByBash('supernode', '--tls-')).toEqual(['--tls-cert', '--tls-key'])
     expect(offeredByBash('dfget', 'preheat', 'sh')).toEqual(['show'])
     expect(offeredByBash('dfget', '--cacert', 'dfget.z')).toEqual(['dfget.zsh'])

@@ -3,6 +3,7 @@ export { type AddressGuard, createAddressGuard, isLoopbackAddress } from './addr
 export { type BackoffOptions, backoffMs, sleep } from './backoff.ts'
 export { BufferPool } from './buffer-pool.ts'
 export { CLOSE_GRACE_MS, closeServer } from './close-server.ts'
+export { commandFirst } from './command/command-first.ts'
 export type { CommandIo, CommandOutput } from './command/command-io.ts'
 export {
   type CompletedCommand,

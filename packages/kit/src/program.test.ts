@@ -240,6 +240,16 @@ test.each([
     '',
     'testd: there is no command config chek; did you mean testd config check?\n',
   ],
+  [['--rate', '1MiB', 'config', 'print'], 0, expect.stringContaining('rate: 1MiB/s\n'), ''],
+  [['config', '--rate=1MiB', 'print'], 0, expect.stringContaining('rate: 1MiB/s\n'), ''],
+  [['--rate', '1', 'wait', '--help'], 0, expect.stringMatching(/^Waits for a signal\.\n/), ''],
+  [
+    ['--rate', 'wait'],
+    2,
+    '',
+    "testd: --rate: 'wait' is not a rate; write a rate such as 10MB/s, 512KiB/s, 100Mbit/s, or 0 for no limit\n",
+  ],
+  [['--rate', '1', 'serve'], 2, '', 'testd: serve: is neither a flag nor its value\n'],
   [['serve'], 2, '', 'testd: there is no command serve; testd --help tells what there is\n'],
 ])('%j is answered without starting', async (argv, code, stdout, stderr) => {
   const ran = run(argv)

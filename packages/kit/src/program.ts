@@ -1,10 +1,11 @@
 import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { AppError, errorInfo, toAppError } from '@df/proto'
+import { commandFirst } from './command/command-first.ts'
 import type { CommandIo, CommandOutput } from './command/command-io.ts'
 import { completionScript } from './command/completion.ts'
 import type { Command } from './command/define-command.ts'
-import { programCompletion } from './command/program-completion.ts'
+import { configCommands, programCompletion } from './command/program-completion.ts'
 import type { CommonConfig, ConfigDefinition, Environment } from './config/define.ts'
 import { reconfigure } from './config/diff.ts'
 import { loadConfig } from './config/load.ts'
@@ -82,11 +83,12 @@ export async function runProgram<T extends CommonConfig>(
   host.stderr.on('error', () => undefined)
   let code = 0
   try {
-    const command = options.commands?.find(({ name }) => name === options.argv[0])
-    const answer = command === undefined ? answerOf(options, host) : commandAnswer(options, command)
+    const given = { ...options, argv: commandLine(options) }
+    const command = options.commands?.find(({ name }) => name === given.argv[0])
+    const answer = command === undefined ? answerOf(given, host) : commandAnswer(given, command)
     if (answer !== undefined) host.stdout.write(answer)
-    else if (command !== undefined) code = await runCommand(command, options, host)
-    else await serve(options, host)
+    else if (command !== undefined) code = await runCommand(command, given, host)
+    else await serve(given, host)
   } catch (thrown) {
     const error = toAppError(thrown)
     const hint = error.hint === undefined ? '' : `; ${error.hint}`
@@ -95,6 +97,17 @@ export async function runProgram<T extends CommonConfig>(
   }
   setTimeout(() => host.exit(code), LINGER_MS).unref()
   return code
+}
+
+/** The words given, with the command first, and that of `config` behind it. */
+function commandLine<T>({ argv, definition, commands = [] }: ProgramOptions<T>): readonly string[] {
+  const takesValue = (flag: string) =>
+    flag === '--config' ||
+    definition.settings.some((setting) => setting.flag === flag && setting.kind !== 'switch')
+  const names = [...commands.map(({ name }) => name), 'config', 'completion']
+  const words = commandFirst(argv, { names, takesValue })
+  if (words[0] !== 'config') return words
+  return ['config', ...commandFirst(words.slice(1), { names: configCommands, takesValue })]
 }
 
 /** `dfdaemon setup --help` */
@@ -162,7 +175,7 @@ function answerOf<T>(options: ProgramOptions<T>, host: ProgramHost): string | un
     case 'reference':
       return configReference(definition)
     default: {
-      const meant = nearest(subcommand ?? '', ['print', 'check', 'reference']) ?? 'check'
+      const meant = nearest(subcommand ?? '', configCommands) ?? 'check'
       throw new AppError('USAGE', `there is no command config ${subcommand ?? ''}`.trimEnd(), {
         hint: `did you mean ${program} config ${meant}?`,
       })

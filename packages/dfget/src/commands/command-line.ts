@@ -1,4 +1,4 @@
-import { nearest } from '@df/kit'
+import { commandFirst, nearest } from '@df/kit'
 import { AppError } from '@df/proto'
 import yargs from 'yargs'
 import { cacheFlags, type Flag, getFlags, withCommon } from './flags.ts'
@@ -94,7 +94,8 @@ const forms = {
 /**
  * @throws AppError USAGE for an unknown flag (naming the nearest known one) or a flag without its value
  */
-export async function parseCommandLine(argv: readonly string[]): Promise<CommandLine> {
+export async function parseCommandLine(given: readonly string[]): Promise<CommandLine> {
+  const argv = withCommandFirst(given)
   const [first, ...words] = argv
   if (first === 'completion' && !asksForHelp(words)) return { command: 'completion', words }
   const command = commandOf(argv)
@@ -109,6 +110,23 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Command
   }
   if (values.has('version')) return { command: 'version' }
   return { command, operands: parsed._.map(String), values }
+}
+
+/** The words given, with the command first, and that of `preheat` behind it. */
+function withCommandFirst(given: readonly string[]): readonly string[] {
+  const names = ['cache', 'preheat', 'completion']
+  const argv = commandFirst(given, { names, takesValue })
+  if (argv[0] !== 'preheat') return argv
+  return ['preheat', ...commandFirst(argv.slice(1), { names: preheatActions, takesValue })]
+}
+
+function takesValue(flag: string): boolean {
+  return Object.values(forms)
+    .flatMap(({ flags }) => flags)
+    .some(
+      ({ name, short, value }: Flag) =>
+        value !== undefined && (flag === `--${name}` || flag === `-${short}`),
+    )
 }
 
 function asksForHelp(words: readonly string[]): boolean {

@@ -35,7 +35,7 @@ function flagsOf(flags: readonly Flag[]): CompletedFlag[] {
 
 /** What a value is by what help writes for it. */
 function valueOf(form: string | undefined): CompletedValue {
-  if (form === undefined) return 'none'
+  if (form === undefined) return 'switch'
   if (form === 'FILE' || form === 'DIR') return 'path'
   return /^[a-z0-9]+(\|[a-z0-9]+)+$/.test(form) ? form.split('|') : 'text'
 }

@@ -218,6 +218,19 @@ test('the help has one line for each flag, and examples at its end', async () =>
   `)
 })
 
+test('a command is found behind flags, and the value of a flag is none', async () => {
+  const words = async (line: string) => {
+    const read = await parseCommandLine(line.split(' '))
+    return { command: read.command, operands: 'operands' in read ? read.operands : undefined }
+  }
+  expect(await words('--data-dir /x cache ls')).toEqual({ command: 'cache', operands: ['ls'] })
+  expect(await words('-O cache http://o/f')).toEqual({ command: 'get', operands: ['http://o/f'] })
+  const listed = { command: 'preheat jobs', operands: ['ls'] }
+  expect(await words('--json preheat ls')).toEqual(listed)
+  expect(await words('preheat --supernode http://s ls')).toEqual(listed)
+  expect(await words('--json completion bash')).toMatchObject({ command: 'completion' })
+})
+
 test.each([[[]], [['cache']], [['preheat']], [['preheat', 'ls']]])(
   'the examples in the help of %j are command lines that it takes',
   async (command) => {

@@ -13,13 +13,14 @@ const commands: readonly CompletedCommand[] = [
       { flag: '--log-level', value: ['debug', 'info'], help: 'how much: little' },
       { flag: '--output', short: '-O', value: 'path', help: "the file's name" },
       { flag: '--name', value: 'text', help: 'a name' },
-      { flag: '--yes', value: 'none', help: 'do not ask' },
+      { flag: '--yes', value: 'switch', help: 'do not ask' },
+      { flag: '--help', value: 'none', help: 'print this' },
     ],
     operands: ['setup', 'config'],
   },
   {
     words: ['setup'],
-    flags: [{ flag: '--dry-run', value: 'none', help: '' }],
+    flags: [{ flag: '--dry-run', value: 'switch', help: '' }],
     operands: ['docker', 'podman'],
   },
   { words: ['config'], flags: [], operands: ['print', 'check'] },
@@ -55,6 +56,25 @@ test('the value of a flag is a word of its list, a path, or nothing to guess', (
   expect(offered('--output', '')).toEqual(['a file'])
   expect(offered('-O', 'a')).toEqual(['a file'])
   expect(offered('--name', '')).toEqual([])
+})
+
+test('a command is found behind flags and their values', () => {
+  expect(offered('--output', 'a file', '')).toEqual(['setup', 'config'])
+  expect(offered('--yes', '')).toEqual(['setup', 'config'])
+  expect(offered('-O', 'setup', 'c')).toEqual(['config'])
+  expect(offered('--log-level', '=', 'debug', 'setup', '')).toEqual(['docker', 'podman'])
+  expect(offered('--name', 'http', ':', '//a', ':', '1', '--yes', 'config', '--yes', '')).toEqual([
+    'print',
+    'check',
+  ])
+  expect(offered('word', 'setup', '')).toEqual(['setup', 'config'])
+})
+
+test('a switch may be told true or false', () => {
+  expect(offered('--yes', '=')).toEqual(['true', 'false'])
+  expect(offered('--yes', '=', 'f')).toEqual(['false'])
+  expect(offered('setup', '--dry-run', '=')).toEqual(['true', 'false'])
+  expect(offered('--help', '=')).toEqual([])
 })
 
 test('another shell is refused with those there are', () => {

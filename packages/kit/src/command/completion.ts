@@ -1,8 +1,10 @@
 import { AppError } from '@df/proto'
 import { nearest } from '../config/nearest.ts'
 
-/** What the value of a flag is: nothing (a switch), a path, a word of a list, or anything else. */
-export type CompletedValue = 'none' | 'path' | 'text' | readonly string[]
+/**
+ * What the value of a flag is: nothing, nothing or `=true|false` (a switch), a path, a word of a list, or anything else.
+ */
+export type CompletedValue = 'none' | 'switch' | 'path' | 'text' | readonly string[]
 
 export interface CompletedFlag {
   /** `--output` */
@@ -21,6 +23,13 @@ export interface CompletedCommand {
   flags: readonly CompletedFlag[]
   /** Commands, or operands of a closed set. */
   operands: readonly string[]
+}
+
+/** How a shell completes the value of a flag; `text` leaves it to the user. */
+interface ValueCases {
+  path: string
+  text: string
+  words(words: readonly string[]): string
 }
 
 const shells = ['bash', 'zsh'] as const
@@ -52,16 +61,23 @@ function bashScript(program: string, commands: readonly CompletedCommand[]): str
     `mapfile -t COMPREPLY < <(compgen -W ${quoted(words.join(' '))} -- "$cur")`
   return `# bash completion of ${program}: source <(${program} completion bash)
 ${name}() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} at='' i
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev at='' word glue='' i last=0
+  local -a line=("$1")
   COMPREPLY=()
-  # bash takes --flag=value for three words.
-  if [[ $cur == = ]]; then cur=''
-  elif [[ $prev == = ]]; then prev=\${COMP_WORDS[COMP_CWORD-2]}
-  fi
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    case "$at \${COMP_WORDS[i]}" in
-${commandCases(commands, '      ')}
-      *) break ;;
+  # bash takes --flag=value and host:port for three words each.
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD}"; do
+    if [[ $word == [=:]* && $word != *[!=:]* ]]; then line[last]+=$word glue=1
+    elif [[ -n $glue ]]; then line[last]+=$word glue=''
+    else line[++last]=$word
+    fi
+  done
+  [[ $cur == = ]] && cur=''
+  prev=\${line[last-1]}
+  [[ \${line[last]} == --*=* ]] && prev=\${line[last]%%=*}=
+  for ((i = 1; i < last; i++)); do
+    case "$at \${line[i]}" in
+${walkCases(commands, '      ')}
+      *) [[ \${line[i]} == -* ]] || break ;;
     esac
   done
   case "$at $prev" in
@@ -74,12 +90,8 @@ ${valueCases(commands, '    ', {
   case "$at" in
 ${commands
   .map(({ words, flags, operands }) => {
-    const names = flags.flatMap(({ flag, short }) => [
-      flag,
-      ...(short === undefined ? [] : [short]),
-    ])
     return `    ${quoted(at(words))})
-      if [[ $cur == -* ]]; then ${reply(names)}
+      if [[ $cur == -* ]]; then ${reply(flags.flatMap(namesOf))}
       else ${reply(operands)}
       fi ;;`
   })
@@ -100,13 +112,13 @@ ${name}() {
   local prev=\${words[CURRENT-1]} at='' i
   local -a flags operands
   if [[ $PREFIX == --*=* ]]; then
-    prev=\${PREFIX%%=*}
+    prev=\${PREFIX%%=*}=
     compset -P '*='
   fi
   for ((i = 2; i < CURRENT; i++)); do
     case "$at \${words[i]}" in
-${commandCases(commands, '      ')}
-      *) break ;;
+${walkCases(commands, '      ')}
+      *) [[ \${words[i]} == -* ]] || break ;;
     esac
   done
   case "$at $prev" in
@@ -119,10 +131,7 @@ ${valueCases(commands, '    ', {
   case "$at" in
 ${commands
   .map(({ words, flags, operands }) => {
-    const lines = flags.flatMap(({ flag, short, help }) => [
-      described(flag, help),
-      ...(short === undefined ? [] : [described(short, help)]),
-    ])
+    const lines = flags.flatMap((flag) => namesOf(flag).map((name) => described(name, flag.help)))
     return `    ${quoted(at(words))})
       flags=(${lines.join(' ')})
       operands=(${operands.map(quoted).join(' ')}) ;;`
@@ -137,32 +146,52 @@ if [[ $funcstack[1] == ${name} ]]; then ${name} "$@"; else compdef ${name} ${pro
 `
 }
 
-/** Which words lead to a command. */
-function commandCases(commands: readonly CompletedCommand[], indent: string): string {
-  return commands
+/** Which words lead to a command, and which flags have the word after them for their value. */
+function walkCases(commands: readonly CompletedCommand[], indent: string): string {
+  const steps = commands
     .filter(({ words }) => words.length > 0)
     .map(({ words }) => `${indent}${quoted(at(words))}) at=${quoted(at(words))} ;;`)
-    .join('\n')
+  const values = commands.flatMap(({ words, flags }) =>
+    flags
+      .filter(takesNextWord)
+      .flatMap(namesOf)
+      .map((name) => quoted(`${at(words)} ${name}`)),
+  )
+  return [
+    ...steps,
+    ...(values.length === 0 ? [] : [`${indent}${values.join('|')}) ((++i)) ;;`]),
+  ].join('\n')
 }
 
-/** What is done after a flag that has a value. */
+function takesNextWord({ value }: CompletedFlag): boolean {
+  return value !== 'none' && value !== 'switch'
+}
+
+function namesOf({ flag, short }: CompletedFlag): string[] {
+  return short === undefined ? [flag] : [flag, short]
+}
+
+/** What is done after a flag that has a value, and after `--flag=`. */
 function valueCases(
   commands: readonly CompletedCommand[],
   indent: string,
-  done: { path: string; text: string; words(words: readonly string[]): string },
+  done: ValueCases,
 ): string {
   return commands
     .flatMap(({ words, flags }) =>
-      flags
-        .filter(({ value }) => value !== 'none')
-        .map(({ flag, short, value }) => {
-          const names = [flag, ...(short === undefined ? [] : [short])]
-          const patterns = names.map((name) => quoted(`${at(words)} ${name}`)).join('|')
-          const what = value === 'path' || value === 'text' ? done[value] : undefined
-          return `${indent}${patterns}) ${what ?? done.words(value as readonly string[])} ;;`
-        }),
+      flags.map((flag) => {
+        const names = [...(takesNextWord(flag) ? namesOf(flag) : []), `${flag.flag}=`]
+        const patterns = names.map((name) => quoted(`${at(words)} ${name}`)).join('|')
+        return `${indent}${patterns}) ${valueCase(flag.value, done)} ;;`
+      }),
     )
     .join('\n')
+}
+
+function valueCase(value: CompletedValue, done: ValueCases): string {
+  if (value === 'path') return done.path
+  if (value === 'switch') return done.words(['true', 'false'])
+  return typeof value === 'string' ? done.text : done.words(value)
 }
 
 function at(words: readonly string[]): string {

@@ -11,13 +11,15 @@ const config: CompletedFlag = {
   help: 'read settings from a YAML, TOML or JSON file',
 }
 
+/** What `NAME config` can do. */
+export const configCommands: readonly string[] = ['print', 'check', 'reference']
+
 /** What can be written after the name of a program made with `runProgram`. */
 export function programCompletion(
   definition: ConfigDefinition<never>,
   commands: readonly Command[],
 ): CompletedCommand[] {
   const settings = [...definition.settings.map(flagOf), config]
-  const configCommands = ['print', 'check', 'reference']
   const names = commands.map(({ name }) => name)
   return [
     {
@@ -43,5 +45,5 @@ export function programCompletion(
 function flagOf({ flag, kind, shape, choices, unit, description }: Setting): CompletedFlag {
   const isSwitch = kind === 'switch' && shape === 'one'
   const value = unit === 'path' ? 'path' : kind === 'choice' ? choices : 'text'
-  return { flag, value: isSwitch ? 'none' : value, help: description }
+  return { flag, value: isSwitch ? 'switch' : value, help: description }
 }
