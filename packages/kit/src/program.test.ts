@@ -92,7 +92,7 @@ async function firstLine(child: ChildProcess): Promise<string> {
     seen += String(chunk)
     if (seen.includes('\n')) break
   }
-  return seen
+  return seen.slice(0, seen.indexOf('\n') + 1)
 }
 
 async function ready(child: ChildProcess): Promise<{ host: string; port: number; line: string }> {

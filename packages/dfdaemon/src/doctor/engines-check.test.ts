@@ -75,6 +75,19 @@ test('engines that are not there, or not pointed at dfdaemon, are no fault', asy
   expect(await findings('containerd')).toEqual(['skipped | not on this machine'])
 })
 
+test('a file that its engine cannot read is named, with what to do about it', async () => {
+  put(daemonJson, '{ "debug": true, }')
+  put(configToml, 'version = \n')
+  expect(await findings('docker')).toEqual([
+    expect.stringMatching(
+      /^error \| \/etc\/docker\/daemon.json is not JSON: .* \| docker does not start with it: mend it$/,
+    ),
+  ])
+  expect(await findings('containerd')).toEqual([
+    'error | /etc/containerd/config.toml is not TOML: line 1, column 11 | mend it',
+  ])
+})
+
 test('what setup did is well, and what was done by hand too', async () => {
   put(daemonJson, '{}')
   put(configToml, 'version = 2\n')

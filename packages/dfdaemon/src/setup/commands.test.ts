@@ -133,7 +133,10 @@ describe('setup', () => {
   test('one engine that cannot be set up keeps the others as they are', async () => {
     put('/etc/containerd/config.toml', 'version = \n')
     await expect(run(setup, ['docker', 'containerd', '--mirror', mirror, '--yes'])).rejects.toThrow(
-      /config.toml is not TOML/,
+      expect.objectContaining({
+        message: expect.stringMatching(/config.toml is not TOML/),
+        hint: 'mend it; nothing was changed',
+      }),
     )
     expect(read(daemonJson)).toBe(original)
   })

@@ -66,7 +66,7 @@ function mirrorsOf(file: string, settings: Record<string, unknown>): string[] {
   const value = settings[KEY] ?? []
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
   throw new AppError('CONFIG_INVALID', `${file}: ${KEY} is not a list of URLs`, {
-    hint: 'docker does not start with it; mend it first, nothing was changed',
+    hint: 'docker does not start with it: mend it',
   })
 }
 
@@ -77,7 +77,7 @@ function settingsIn(file: string, text: string): Record<string, unknown> {
     value = JSON.parse(text.replace(BOM, ''))
   } catch (cause) {
     throw new AppError('CONFIG_INVALID', `${file} is not JSON: ${(cause as Error).message}`, {
-      hint: 'docker does not start with it; mend it first, nothing was changed',
+      hint: 'docker does not start with it: mend it',
       cause,
     })
   }
@@ -85,7 +85,7 @@ function settingsIn(file: string, text: string): Record<string, unknown> {
     return value as Record<string, unknown>
   }
   throw new AppError('CONFIG_INVALID', `${file} is not a JSON object`, {
-    hint: 'docker does not start with it; mend it first, nothing was changed',
+    hint: 'docker does not start with it: mend it',
   })
 }
 

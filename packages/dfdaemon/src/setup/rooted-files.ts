@@ -198,7 +198,7 @@ function textOf(path: string, bytes: Uint8Array): string {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
     throw new AppError('CONFIG_INVALID', `${path} is not a text in UTF-8`, {
-      hint: 'mend it first; nothing was changed',
+      hint: 'mend it',
       cause,
     })
   }

@@ -2,6 +2,7 @@ import { type CommandIo, defineCommand } from '@df/kit'
 import { AppError } from '@df/proto'
 import { type Static, Type } from 'typebox'
 import { type DaemonConfig, daemonConfig } from '../config.ts'
+import { beforeChanges } from './before-changes.ts'
 import { carryOut } from './carry-out.ts'
 import { healthProblem } from './dfdaemon-health.ts'
 import type { SendSignal } from './docker-daemon.ts'
@@ -88,10 +89,12 @@ async function runSetup({ chosen, flags, config, io, sendSignal }: SetupRun): Pr
     config,
     registries: flags.for,
   })
-  const tasks = [...new Set(chosen.map(recordNameOf))].map((name) => {
-    const mine = chosen.filter((runtime) => recordNameOf(runtime) === name)
-    return setupTask(machine, name, { settings, chosen: mine })
-  })
+  const tasks = beforeChanges(() =>
+    [...new Set(chosen.map(recordNameOf))].map((name) => {
+      const mine = chosen.filter((runtime) => recordNameOf(runtime) === name)
+      return setupTask(machine, name, { settings, chosen: mine })
+    }),
+  )
   const { dryRun, yes, noReload, restart } = flags
   return await carryOut(tasks, {
     machine,

@@ -39,7 +39,7 @@ export function notToml(
   { line, column, cause }: { line: number; column: number; cause: unknown },
 ): AppError {
   return new AppError('CONFIG_INVALID', `${file} is not TOML: line ${line}, column ${column}`, {
-    hint: 'mend it first; nothing was changed',
+    hint: 'mend it',
     cause,
   })
 }

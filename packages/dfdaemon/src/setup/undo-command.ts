@@ -1,5 +1,6 @@
 import { type Command, defineCommand } from '@df/kit'
 import { Type } from 'typebox'
+import { beforeChanges } from './before-changes.ts'
 import { carryOut } from './carry-out.ts'
 import type { SendSignal } from './docker-daemon.ts'
 import { checkedMirror } from './mirror-address.ts'
@@ -39,10 +40,12 @@ export function undoCommand(sendSignal: SendSignal): Command {
       const chosen = (operands as Runtime[]).map(recordNameOf)
       const names = new Set(chosen.length > 0 ? chosen : recordNames)
       const mirror = checkedMirror(flags.mirror)
-      const tasks = [...names].map(
-        (name) =>
-          undoTask(machine, name) ??
-          unrecordedTask(machine, name, { mirror, paths: pathsOf(flags) }),
+      const tasks = beforeChanges(() =>
+        [...names].map(
+          (name) =>
+            undoTask(machine, name) ??
+            unrecordedTask(machine, name, { mirror, paths: pathsOf(flags) }),
+        ),
       )
       const reload = { signal: sendSignal, isOff: noReload, canRestart: restart }
       return await carryOut(tasks, { machine, io, dryRun, yes, reload })
