@@ -194,6 +194,12 @@ const closed: Readonly<Record<ProgramName, readonly Row[]>> = {
       7,
       mayNotWrite,
     ],
+    [
+      'cache of others',
+      'cache ls --data-dir private',
+      7,
+      /'private' may not be read \(EACCES\); run dfget as the user whose it is, or as root/,
+    ],
   ],
 }
 
@@ -223,6 +229,7 @@ async function makeClosedPlaces(): Promise<void> {
   for (const name of ['private.pem', 'private.yaml']) {
     await writeFile(join(folder, name), '', { mode: 0o600 })
   }
+  await mkdir(join(folder, 'private'), { mode: 0o700 })
   const docker = join(folder, 'machine/etc/docker')
   await mkdir(docker, { recursive: true })
   await writeFile(join(docker, 'daemon.json'), '{}\n')

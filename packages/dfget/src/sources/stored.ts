@@ -15,19 +15,29 @@ export interface Place {
 
 /**
  * The directory that the user names, or those of all unfinished downloads.
- * @throws AppError USAGE when the one named is no data directory
+ * @throws AppError USAGE when the one named is no data directory, STORAGE_FAILED when this user may not look
  */
 export async function placesAt(given: string | undefined, base: string): Promise<Place[]> {
   if (given === undefined) {
     const downloads = await listDownloads(base)
     return downloads.map(({ path, about }) => ({ path, about, isDownload: true }))
   }
-  const isDataDir = await stat(join(given, 'meta')).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
-  if (!isDataDir) throw new AppError('USAGE', `'${given}' is not a data directory`)
+  if (!(await isDataDir(given))) {
+    throw new AppError('USAGE', `'${given}' is not a data directory`)
+  }
   return [{ path: given, about: undefined, isDownload: false }]
+}
+
+async function isDataDir(path: string): Promise<boolean> {
+  try {
+    return (await stat(join(path, 'meta'))).isDirectory()
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) return false
+    throw new AppError('STORAGE_FAILED', `'${path}' may not be read (EACCES)`, {
+      hint: 'run dfget as the user whose it is, or as root',
+      cause,
+    })
+  }
 }
 
 /**
