@@ -7,10 +7,15 @@ export interface Fetch {
   readonly priority: PiecePriority
 }
 
+/** A request and what was heard of it. */
+interface OpenFetch extends Fetch {
+  hasBegun: boolean
+}
+
 /** The requests a task has open: few per stripe, so they are searched, not indexed. */
 export class OpenFetches {
-  readonly #byStripe: Fetch[][]
-  readonly #repairs: Fetch[] = []
+  readonly #byStripe: OpenFetch[][]
+  readonly #repairs: OpenFetch[] = []
 
   constructor(stripes: number) {
     this.#byStripe = Array.from({ length: stripes }, () => [])
@@ -25,13 +30,31 @@ export class OpenFetches {
     return this.#repairs
   }
 
-  add(request: Fetch): void {
+  open(index: PieceIndex, from: HostId, priority: PiecePriority): Fetch {
+    const request = { index, from, priority, hasBegun: false }
     this.#listOf(request).push(request)
+    return request
+  }
+
+  /** The first byte of the answer came. */
+  begin(request: Fetch): void {
+    for (const open of this.#listOf(request)) if (open === request) open.hasBegun = true
+  }
+
+  /** What the host does for the stripe, repairs aside: nothing that was asked · it was asked · it sends. */
+  stateAt(stripe: number, host: HostId): 'idle' | 'asked' | 'sends' {
+    let state: 'idle' | 'asked' = 'idle'
+    for (const { from, hasBegun } of this.#byStripe[stripe] ?? []) {
+      if (from !== host) continue
+      if (hasBegun) return 'sends'
+      state = 'asked'
+    }
+    return state
   }
 
   /** Gives false when it was not open. */
   remove(request: Fetch): boolean {
-    const list = this.#listOf(request)
+    const list: Fetch[] = this.#listOf(request)
     const at = list.indexOf(request)
     if (at < 0) return false
     list.splice(at, 1)
@@ -76,7 +99,7 @@ export class OpenFetches {
     return taken
   }
 
-  #listOf({ index, priority }: Fetch): Fetch[] {
+  #listOf({ index, priority }: Fetch): OpenFetch[] {
     if (priority === 'repair') return this.#repairs
     return this.#byStripe[index % this.#byStripe.length] ?? []
   }

@@ -179,6 +179,9 @@ export class Swarms {
       case 'bad':
         swarm.bad(host, message.parent, message.piece)
         break
+      case 'slow':
+        swarm.slow(host, message.parent, message.stripe)
+        break
       case 'leave':
         swarm.leave(host)
         break
