@@ -170,7 +170,8 @@ describe('the routes', () => {
       return response
     }
     expect((await ask(task)).status).toBe(403)
-    expect((await ask(task, `${ticket.slice(0, -2)}AA`)).status).toBe(403)
+    const otherEnd = ticket.endsWith('AA') ? 'QA' : 'AA'
+    expect((await ask(task, ticket.slice(0, -2) + otherEnd)).status).toBe(403)
     expect((await ask('1'.repeat(64), ticket)).status).toBe(403)
     expect((await ask(task, ticket)).status).toBe(200)
     const head = await ask(task, ticket, 'HEAD')
