@@ -7,6 +7,7 @@ import {
   PreheatJobSchema,
   PreheatRequestSchema,
   routes,
+  SwarmInfoSchema,
   TaskInfoSchema,
 } from '@df/proto'
 import { markdownTable } from './markdown-table.ts'
@@ -25,6 +26,7 @@ const access: Readonly<Record<Access, string>> = {
 /** Bodies worth a look; all of the SuperNode's are in the OpenAPI document. */
 const bodies: readonly (readonly [title: string, schema: object])[] = [
   [`a task of the SuperNode: \`GET ${routes.task.path}\``, TaskInfoSchema],
+  [`how its swarm does: \`GET ${routes.taskSwarm.path}\``, SwarmInfoSchema],
   [`a preheat: \`POST ${routes.preheat.path}\``, PreheatRequestSchema],
   [`what becomes of it: \`GET ${routes.preheatJob.path}\``, PreheatJobSchema],
   [`a task of a dfdaemon: \`GET ${routes.task.path}\``, HostTaskSchema],

@@ -93,6 +93,7 @@ export async function composeDaemon(
     onReceived: daemonMetrics.countReceived,
     onSent: daemonMetrics.countUploaded,
     onError: (code) => daemonMetrics.countError('engine', code),
+    onFinished: daemonMetrics.countTask,
   })
   const { server, proxy } = createDaemonServer({
     engine,

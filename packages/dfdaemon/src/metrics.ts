@@ -1,3 +1,4 @@
+import type { TaskSnapshot } from '@df/dfget'
 import type { Metrics } from '@df/kit'
 import type { ServingMetrics } from '@df/oci'
 import type { BytesBySource } from '@df/proto'
@@ -8,9 +9,13 @@ export interface DaemonMetrics extends ServingMetrics {
   /** Bytes of content that arrived; `direct` is the registry past the engine. */
   countReceived(source: keyof BytesBySource | 'direct', bytes: number): void
   countUploaded(bytes: number): void
+  /** A task is complete. */
+  countTask(task: Pick<TaskSnapshot, CountedFigure>): void
   /** An order of a SuperNode ended. */
   countOrder(outcome: OrderOutcome): void
 }
+
+type CountedFigure = 'durationMs' | 'floor' | 'repeatedPieces' | 'repairedPieces'
 
 export function createDaemonMetrics(
   metrics: Metrics,
@@ -39,6 +44,24 @@ export function createDaemonMetrics(
     'Contents that SuperNodes ordered to be fetched ahead, by how that ended',
     ['outcome'],
   )
+  const tasks = metrics.counter(
+    'tasks_completed_total',
+    'Contents that were fetched whole, by whether their floor is known',
+    ['floor'],
+  )
+  const floorRatio = metrics.histogram(
+    'task_floor_ratio',
+    'Time to fetch a content ÷ least time that the known rate allows, by which rate that is: the limit set, the most this host was seen to receive, the limit of the SuperNode',
+    ['by'],
+  )
+  const repeated = metrics.counter(
+    'repeated_pieces_total',
+    'Pieces of complete contents that came a second time, in vain',
+  )
+  const repaired = metrics.counter(
+    'repaired_pieces_total',
+    'Pieces of complete contents that came of others than the parent of their stripe, as that was late',
+  )
   const errors = metrics.counter('errors_total', 'Failures, by part and error code', [
     'part',
     'code',
@@ -59,6 +82,12 @@ export function createDaemonMetrics(
     countReceived(source, bytes) {
       receivedBytes.inc({ source }, bytes)
       if (source === 'origin' || source === 'direct') registryBytes.inc(bytes)
+    },
+    countTask({ durationMs, floor, repeatedPieces, repairedPieces }) {
+      tasks.inc({ floor: floor === undefined ? 'unknown' : 'known' })
+      if (floor !== undefined) floorRatio.observe({ by: floor.by }, durationMs / floor.ms)
+      repeated.inc(repeatedPieces)
+      repaired.inc(repairedPieces)
     },
     countUploaded: (bytes) => uploadedBytes.inc(bytes),
     countOrder: (outcome) => orders.inc({ outcome }),

@@ -75,6 +75,17 @@ function figures(): object {
     contentLength: source.sizeBytes,
     haveBytes: source.sizeBytes,
     received: { peers: 200_000, seed: 100_000, origin: 0 },
+    efficiency: {
+      receivedFrom: [{ host: 'a'.repeat(32), bytes: 300_000 }],
+      receivedFromOthers: 0,
+      repeatedPieces: 0,
+      repairedPieces: 0,
+      firstByteMs: 1,
+      durationMs: 110,
+      floorMs: 100,
+      floorBy: 'limit',
+      floorRatio: 1.1,
+    },
     startedAt: new Date().toISOString(),
     finishedAt: null,
     error: null,
@@ -115,7 +126,7 @@ test("the host's dfdaemon is asked, with all that it needs to know, and nothing 
   const limit = ['--total-limit', '50MB/s']
   const result = await get(...flags.split(' '), ...limit, '--header', 'A: b')
   expect(result).toMatchObject({ code: 0 })
-  expect(result.err).toContain('peers 67%, seed 33%')
+  expect(result.err).toContain('peers 67%, seed 33%, 1.10 × floor (rate limit)')
   expect(await content()).toBe(true)
   expect(origin.log.entries).toEqual([])
   expect(daemon.requests).toMatchObject([

@@ -3,6 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@pro
 /** Default buckets of durations, in seconds: from a local answer to a pull that hangs. */
 const SECONDS_BUCKETS = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
+/** Default buckets of ratios of what was to what is possible: from hardly more to many times as much. */
+const RATIO_BUCKETS = [1.02, 1.05, 1.1, 1.15, 1.25, 1.5, 2, 3, 5, 10]
+
 /**
  * Makers of a program's metrics, on a registry of their own. Names are given without the program's prefix,
  * which is put in front. Labels must come from closed sets.
@@ -79,7 +82,12 @@ export function createMetrics(prefix: 'supernode' | 'dfdaemon' | 'dfget'): Metri
       },
     })
   }
-  const histogram: Metrics['histogram'] = (name, help, labels = [], buckets = SECONDS_BUCKETS) => {
+  const histogram: Metrics['histogram'] = (
+    name,
+    help,
+    labels = [],
+    buckets = defaultBuckets(name),
+  ) => {
     checkName(name, /_(seconds|bytes|ratio)$/, 'a histogram ends in _seconds, _bytes or _ratio')
     note('histogram', name, help, labels)
     const full = `${prefix}_${name}`
@@ -104,6 +112,10 @@ export function createMetrics(prefix: 'supernode' | 'dfdaemon' | 'dfget'): Metri
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }
+}
+
+function defaultBuckets(name: string): readonly number[] {
+  return name.endsWith('_ratio') ? RATIO_BUCKETS : SECONDS_BUCKETS
 }
 
 function checkName(name: string, pattern: RegExp, rule: string): void {

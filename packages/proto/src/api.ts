@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { BitfieldTextSchema } from './bitfield-text.ts'
 import { DigestSchema } from './digest.ts'
 import { HostIdSchema, TaskIdSchema } from './ids.ts'
-import { BytesBySourceSchema, LabelsSchema } from './session.ts'
+import { BytesBySourceSchema, LabelsSchema, SenderSchema } from './session.ts'
 
 const strict = { additionalProperties: false } as const
 const Count = Type.Integer({ minimum: 0 })
@@ -68,11 +68,52 @@ export const PeerInfoSchema = Type.Object(
     parents: Type.Array(HostIdSchema),
     children: Count,
     received: BytesBySourceSchema,
+    /** Bytes per second that its links are believed to carry; null: nothing is known. */
+    upBps: nullable(Count),
+    downBps: nullable(Count),
+    /** From its join until it had all of it; null: not yet, or it had all of it when it joined. */
+    finishedAfterMs: nullable(Count),
   },
   strict,
 )
 export type PeerInfo = Static<typeof PeerInfoSchema>
 export const PeerListSchema = Type.Object({ peers: Type.Array(PeerInfoSchema) }, strict)
+
+/**
+ * How near a swarm comes to what its links allow. Times, and the bytes of seed and origin, are of the newest wave: from
+ * the first host that fetches until none does. The floor takes its hosts to come at once.
+ */
+export const SwarmInfoSchema = Type.Object(
+  {
+    task: TaskIdSchema,
+    /** Under which id the SuperNode's own copy stands in the edges. */
+    seed: HostIdSchema,
+    contentLength: nullable(Count),
+    /** Hosts in the swarm now. */
+    hosts: Count,
+    /** Hosts of the wave that had to fetch it, and how many of them have all of it. */
+    fetching: Count,
+    finished: Count,
+    /** Least time until the last of them can have it, by the rates that are known; null when no rate is. */
+    floorMs: nullable(Type.Number()),
+    /** Rates that would be needed to be sure of the floor; null when all are known. */
+    floorLacks: nullable(Type.String()),
+    /** From their joins until they had it, of the hosts that finished. */
+    medianMs: nullable(Count),
+    slowestMs: nullable(Count),
+    medianFloorRatio: nullable(Type.Number()),
+    slowestFloorRatio: nullable(Type.Number()),
+    /** What the SuperNode sent, and what it read from the origin, for each byte of the content. */
+    seedRatio: nullable(Type.Number()),
+    originRatio: nullable(Type.Number()),
+    /** Who sent how much to whom, the greatest first. Kept after hosts have left. */
+    edges: Type.Array(Type.Object({ from: HostIdSchema, to: HostIdSchema, bytes: Count }, strict)),
+    /** Bytes between hosts, or from the seed, of which no edge tells. */
+    otherBytes: Count,
+  },
+  strict,
+)
+export type SwarmInfo = Static<typeof SwarmInfoSchema>
 
 export const PieceMapSchema = Type.Object(
   {
@@ -99,6 +140,33 @@ export const HostInfoSchema = Type.Object(
 export type HostInfo = Static<typeof HostInfoSchema>
 export const HostListSchema = Type.Object({ hosts: Type.Array(HostInfoSchema) }, strict)
 
+/** What a host can tell of how well a task went. */
+export const TaskEfficiencySchema = Type.Object(
+  {
+    /** Who sent how much, the greatest first; the seed has its SuperNode's id. */
+    receivedFrom: Type.Array(SenderSchema),
+    /** What further hosts sent together. */
+    receivedFromOthers: Count,
+    /** Pieces that came a second time, in vain. */
+    repeatedPieces: Count,
+    /** Pieces asked of others than the parent of their stripe, as that was late. */
+    repairedPieces: Count,
+    firstByteMs: nullable(Count),
+    /** So far, or until it ended. */
+    durationMs: Count,
+    /** Least time in which this host could have received those bytes; null: no rate is known, or it has not finished. */
+    floorMs: nullable(Type.Number()),
+    /** Which rate the floor is of: the limit set, the most this host was seen to receive, or what the SuperNode sends. */
+    floorBy: nullable(
+      Type.Union([Type.Literal('limit'), Type.Literal('seen'), Type.Literal('seed')]),
+    ),
+    /** Duration ÷ floor. */
+    floorRatio: nullable(Type.Number()),
+  },
+  strict,
+)
+export type TaskEfficiency = Static<typeof TaskEfficiencySchema>
+
 /** A task as one host sees it: an answer of a dfdaemon to {@link routes.tasks}. `url` has no query and no user info. */
 export const HostTaskSchema = Type.Object(
   {
@@ -109,6 +177,7 @@ export const HostTaskSchema = Type.Object(
     contentLength: Count,
     haveBytes: Count,
     received: BytesBySourceSchema,
+    efficiency: Type.Optional(TaskEfficiencySchema),
     startedAt: Time,
     finishedAt: nullable(Time),
     error: nullable(Type.String()),

@@ -37,6 +37,13 @@ const hostMessages: fc.Arbitrary<HostMessage> = fc.oneof(
     have: fc.constantFrom('8:all', '8:none', '8:gA'),
   }),
   fc.record({ type: fc.constant('progress' as const), task, have: fc.constant('3:all'), received }),
+  fc.record({
+    type: fc.constant('progress' as const),
+    task,
+    have: fc.constant('3:all'),
+    received,
+    from: fc.array(fc.record({ host, bytes: fc.nat() }), { maxLength: 16 }),
+  }),
   fc.record({ type: fc.constant('lost' as const), task, parent: host }),
   fc.record({ type: fc.constant('bad' as const), task, parent: host, piece: fc.nat() }),
   fc.record({ type: fc.constant('slow' as const), task, parent: host, stripe: fc.nat(15) }),

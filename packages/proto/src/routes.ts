@@ -48,6 +48,12 @@ export const routes = {
     'operator',
     'hosts that have or fetch the task',
   ),
+  taskSwarm: route(
+    'GET',
+    '/api/v1/tasks/:taskId/swarm',
+    'operator',
+    'who fed whom, and how near the swarm came to what its links allow',
+  ),
   taskPieces: route('GET', '/api/v1/tasks/:taskId/pieces', 'operator', 'who has which pieces'),
   deleteTask: route(
     'DELETE',

@@ -63,6 +63,13 @@ export const GenerationSchema = Type.String({ maxLength: 64, pattern: '^[0-9a-f]
 export const BytesBySourceSchema = Type.Object({ peers: Count, seed: Count, origin: Count }, strict)
 export type BytesBySource = Static<typeof BytesBySourceSchema>
 
+/** Bytes a host received from another one; those of the seed under its SuperNode's id. */
+export const SenderSchema = Type.Object({ host: HostIdSchema, bytes: Count }, strict)
+export type Sender = Static<typeof SenderSchema>
+
+/** As many senders one report names. */
+export const MAX_REPORTED_SENDERS = 16
+
 const message = <const T extends string, P extends Record<string, TSchema>>(
   type: T,
   properties: P,
@@ -108,11 +115,15 @@ const Join = message('join', {
   have: Type.Optional(BitfieldTextSchema),
 })
 
-/** What the host has now; sent at the pace the welcome asked for while something changes, and when complete. */
+/**
+ * What the host has now; sent at the pace the welcome asked for while something changes, and when complete. `from`: who
+ * sent how much in all, of those of whom that changed since the last report of this session.
+ */
 const Progress = message('progress', {
   task: TaskIdSchema,
   have: BitfieldTextSchema,
   received: BytesBySourceSchema,
+  from: Type.Optional(Type.Array(SenderSchema, { maxItems: MAX_REPORTED_SENDERS })),
 })
 
 /** A parent of the host does not answer. */
@@ -156,12 +167,16 @@ export const HostMessageSchema = Type.Union([
 ])
 export type HostMessage = Static<typeof HostMessageSchema>
 
-/** `publicKey`: raw Ed25519 key that piece proofs and tickets are signed with, base64url. */
+/**
+ * `publicKey`: raw Ed25519 key that piece proofs and tickets are signed with, base64url. `upBps`: what the SuperNode sends
+ * to all hosts together at most, bytes per second; absent when it has no limit.
+ */
 const Welcome = message('welcome', {
   protocol: Type.Integer({ minimum: 0, maximum: 65_535 }),
   supernode: HostIdSchema,
   publicKey: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
   reportEveryMs: Type.Integer({ minimum: 20, maximum: 60_000 }),
+  upBps: Type.Optional(Count),
 })
 
 const Refused = message('refused', { code: Word, message: Type.String({ maxLength: 1024 }) })

@@ -35,3 +35,4 @@ export {
   type SchedulerState,
 } from './scheduler/scheduler-state.ts'
 export { type PeerView, peersOf, tasksOf } from './scheduler/views.ts'
+export { type LinkRates, type SwarmFacts, type SwarmFloor, swarmFloor } from './swarm-floor.ts'

@@ -38,6 +38,7 @@ import { seedContent } from './seed/seed-content.ts'
 import { SeedTask } from './seed/seed-task.ts'
 import { seedWatch } from './seed-watch.ts'
 import { SessionServer } from './session/session-server.ts'
+import type { SwarmRates } from './swarm/efficiency.ts'
 import { Swarms } from './swarm/swarms.ts'
 
 const TICKET_LIFE_MS = 10 * 60 * 1000
@@ -101,12 +102,18 @@ export async function composeSupernode(
     state: scheduler,
     nowMs,
     execute: (plan) => swarms.execute(plan),
+    onReduced: (type, ms) => ownMetrics.scheduled(type, ms / 1000),
     ...(recording === undefined
       ? {}
       : {
           log: createEventLog({ ...schedulerOptions, write: (line) => recording.write(line) }),
         }),
   })
+  const uploads = new TokenBucket({ bps: config.uploadLimit })
+  const rates: SwarmRates = {
+    seedBps: () => uploads.bps || undefined,
+    of: (host) => scheduler.rates.of(host),
+  }
   const orders = new Orders({
     link: (host) => swarms.link(host),
     pieces: (host, task) => hostPieces(swarms, host, task),
@@ -125,13 +132,14 @@ export async function composeSupernode(
       }),
     ticketRenewMs: TICKET_LIFE_MS / 2,
     nowMs,
-    watch: seedWatch(ownMetrics, logger),
+    watch: seedWatch(ownMetrics, rates, logger),
     logger,
   })
   const sessions = new SessionServer({
     supernode: identity.id,
     publicKey: identity.key.publicKey,
     reportEveryMs: config.reportEvery,
+    upBps: rates.seedBps,
     advertise: config.advertise?.replace(/\/+$/, ''),
     listener: swarms,
     logger,
@@ -139,7 +147,6 @@ export async function composeSupernode(
 
   const keyring = new Keyring()
   keyring.add(identity.key.publicKey)
-  const uploads = new TokenBucket({ bps: config.uploadLimit })
   const onSent = (task: TaskId, bytes: number) => {
     ownMetrics.uploaded(bytes)
     const swarm = swarms.get(task)
@@ -188,7 +195,7 @@ export async function composeSupernode(
       access: config.operatorToken === undefined ? {} : { operatorToken: config.operatorToken },
       ...(tls === undefined ? {} : { tls }),
     },
-    api: { swarms, store, scheduler, version },
+    api: { supernode: identity.id, swarms, store, scheduler, rates, version },
     preheat: { preheats, registries, onPush: pushTarget(config) },
     pieces,
     redirected: redirects.answer,

@@ -1,5 +1,7 @@
 import type { Metrics } from '@df/kit'
 import type { ErrorCode, TaskIdentity, TaskState } from '@df/proto'
+import type { SchedulerEvent } from '@df/scheduling'
+import type { Efficiency } from './swarm/efficiency.ts'
 
 /** What the metrics that are read at each scrape are read from. */
 export interface MetricSources {
@@ -20,7 +22,14 @@ export interface SupernodeMetrics {
   /** A caller that a registry redirected was answered. */
   redirected(kind: string, status: number): void
   firstByte(seconds: number): void
+  /** Nobody fetches a content any more. */
+  swarmRested(efficiency: Efficiency): void
+  /** The scheduler took an event in. */
+  scheduled(event: SchedulerEvent['type'], seconds: number): void
 }
+
+/** From an event that concerns one host to one that places a fleet. */
+const EVENT_BUCKETS = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3]
 
 const states: readonly TaskState[] = ['seeding', 'complete', 'failed', 'idle']
 
@@ -39,6 +48,20 @@ export function createSupernodeMetrics(metrics: Metrics, sources: MetricSources)
   const firstByteSeconds = metrics.histogram(
     'seed_first_byte_seconds',
     'From the wish for a content to its first byte from the origin',
+  )
+  const hostRatio = metrics.histogram(
+    'host_floor_ratio',
+    'Time of a host to fetch a content, from its join, ÷ least time that the known rates allow; counted when nobody fetches it any more',
+  )
+  const seedRatio = metrics.histogram(
+    'swarm_seed_ratio',
+    'Bytes that the SuperNode sent of a content, for each of its bytes; counted when nobody fetches it any more',
+  )
+  const eventSeconds = metrics.histogram(
+    'scheduler_event_seconds',
+    'Time of the scheduler to take an event in, by its type',
+    ['event'],
+    EVENT_BUCKETS,
   )
   const redirects = metrics.counter(
     'redirects_total',
@@ -81,5 +104,12 @@ export function createSupernodeMetrics(metrics: Metrics, sources: MetricSources)
     failed: (part, code) => errors.inc({ part, code }),
     redirected: (kind, status) => redirects.inc({ kind, status: String(status) }),
     firstByte: (seconds) => firstByteSeconds.observe(seconds),
+    swarmRested({ finishes, seedRatio: ratio }) {
+      if (ratio !== undefined) seedRatio.observe(ratio)
+      for (const { afterMs, floorMs } of finishes) {
+        if (floorMs !== undefined) hostRatio.observe(afterMs / floorMs)
+      }
+    },
+    scheduled: (event, seconds) => eventSeconds.observe({ event }, seconds),
   }
 }

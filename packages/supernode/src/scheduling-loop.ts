@@ -11,6 +11,8 @@ export interface SchedulingLoopOptions {
   /** Monotonic clock, in milliseconds. */
   nowMs(): number
   execute(plan: Extract<SchedulerCommand, { type: 'plan' }>): void
+  /** Told how long the reducer took for an event; nothing of what follows from it. */
+  onReduced(type: SchedulerEvent['type'], ms: number): void
   /** Where events are recorded, to be replayed later. */
   log?: EventLog
 }
@@ -45,10 +47,13 @@ export class SchedulingLoop {
   }
 
   #step(event: SchedulerEvent): void {
-    const { state, nowMs, execute, log } = this.#options
+    const { state, nowMs, execute, onReduced, log } = this.#options
     const now = nowMs()
     log?.record(event, now)
-    for (const command of reduce(state, event, now).commands) {
+    const startedAt = nowMs()
+    const { commands } = reduce(state, event, now)
+    onReduced(event.type, nowMs() - startedAt)
+    for (const command of commands) {
       if (command.type === 'wake') this.#wake(command.at - now)
       else execute(command)
     }

@@ -1,9 +1,10 @@
 import type { Logger } from '@df/kit'
 import type { SupernodeMetrics } from './metrics.ts'
+import { efficiencyOf, type SwarmRates } from './swarm/efficiency.ts'
 import type { SeedWatch } from './swarm/swarm.ts'
 
-/** What seeds do, to metrics and the log. */
-export function seedWatch(metrics: SupernodeMetrics, logger: Logger): SeedWatch {
+/** What seeds and swarms do, to metrics and the log. */
+export function seedWatch(metrics: SupernodeMetrics, rates: SwarmRates, logger: Logger): SeedWatch {
   return {
     read: ({ identity }, bytes) => metrics.originRead(identity, bytes),
     firstByte({ task, url }, afterMs) {
@@ -17,6 +18,9 @@ export function seedWatch(metrics: SupernodeMetrics, logger: Logger): SeedWatch 
     },
     complete({ task, url, originBytes }) {
       logger.info({ task, url, originBytes }, 'content is complete and checked')
+    },
+    rested({ ledger, content }) {
+      metrics.swarmRested(efficiencyOf(ledger, content?.geometry.contentLength, rates))
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Engine, TaskSnapshot } from '@df/dfget'
+import { type Engine, type TaskSnapshot, taskEfficiency } from '@df/dfget'
 import { AppError, type HostTask, routes } from '@df/proto'
 import type { FastifyInstance } from 'fastify'
 
@@ -23,6 +23,7 @@ function hostTask(task: TaskSnapshot): HostTask {
     contentLength: task.contentLength,
     haveBytes: task.haveBytes,
     received: task.received,
+    efficiency: taskEfficiency(task),
     startedAt: new Date(task.startedAtMs).toISOString(),
     finishedAt: task.finishedAtMs === undefined ? null : new Date(task.finishedAtMs).toISOString(),
     error: task.error ?? null,

@@ -144,7 +144,13 @@ async function carryOut(
     await work()
     await output.commit()
     const bytes = contentLength ?? delivery.bytes
-    return { output: options.output, bytes, resumedBytes, received: download.received() }
+    return {
+      output: options.output,
+      bytes,
+      resumedBytes,
+      received: download.received(),
+      efficiency: await download.efficiency(run.signal),
+    }
   } catch (error) {
     resumable = !isAppError(error) || !spoiled.has(error.code)
     throw error

@@ -6,8 +6,6 @@ import {
   type HostMessage,
   type MessageOf,
   type PieceIndex,
-  pieceCount,
-  pieceLength,
   type SupernodeMessage,
   type TaskId,
   toAppError,
@@ -18,6 +16,7 @@ import type { SupernodeSession } from '../session/supernode-session.ts'
 import { ContentHold } from './content-hold.ts'
 import type { DownloadDeps, DownloadRequest } from './download-deps.ts'
 import type { OpenRequest, TaskSnapshot } from './engine.ts'
+import { knownRates } from './known-rates.ts'
 import { OriginLane } from './origin-lane.ts'
 import { PieceWaits } from './piece-waits.ts'
 import { haveText, ProgressReporter } from './progress-reporter.ts'
@@ -71,7 +70,7 @@ export class Download implements SwarmMember {
     this.#deps = deps
     this.#request = request
     this.task = request.task
-    this.#tally = new TaskTally(deps.now)
+    this.#tally = new TaskTally(deps.now, () => knownRates(deps, this.task, this.#limits))
     this.#limit = new TokenBucket({ bps: request.rateLimitBps ?? deps.taskBps() })
     this.#limits = [deps.downloads, this.#limit]
     this.readers = new Readers(request.source, deps.now)
@@ -175,6 +174,7 @@ export class Download implements SwarmMember {
   join(session: SupernodeSession): HostMessage {
     this.#isJoined = true
     this.#swarmError = undefined
+    this.#reporter.joined()
     const { identity, generation } = this.#request
     const { source } = this.readers
     if (!session.secure && hasCredentials(source)) {
@@ -239,11 +239,8 @@ export class Download implements SwarmMember {
   // ---- the content ----
 
   async #begin(content: StoredContent): Promise<void> {
-    const { geometry } = content.meta
     this.#tally.active()
-    for (let index = 0; index < pieceCount(geometry); index++) {
-      if (content.has(index)) this.#tally.resumed(pieceLength(geometry, index))
-    }
+    this.#tally.resumed(content)
     const { digest } = this.#request.identity
     if (digest !== undefined && !content.verified) {
       this.#digestCheck = new WholeDigest(content, digest)
@@ -262,6 +259,7 @@ export class Download implements SwarmMember {
       limits: this.#limits,
       urgent: () => this.waits.windows,
       seed: () => this.#seed,
+      onRepaired: () => this.#tally.repaired(),
       onBytes: () => this.#tally.active(),
       accept: (index, piece, from) => this.#store(index, piece, from),
       report: (message) => this.#deps.pool.send(message),
@@ -282,7 +280,7 @@ export class Download implements SwarmMember {
   ): Promise<void> {
     const content = this.#hold.content
     if (content === undefined || this.#state !== 'fetching') return
-    if (content.has(index) || this.#storing.has(index)) return
+    if (content.has(index) || this.#storing.has(index)) return this.#tally.repeated()
     this.#storing.add(index)
     this.#digestCheck?.offer(index, data)
     try {
@@ -291,7 +289,7 @@ export class Download implements SwarmMember {
       this.#storing.delete(index)
     }
     const source = from === undefined ? 'origin' : from === this.#seed ? 'seed' : 'peers'
-    this.#tally.received(source, data.length)
+    this.#tally.received(source, data.length, from)
     this.#deps.onReceived(source, data.length)
     this.#fetcher?.onPiece(index)
     this.waits.stored(index)
@@ -314,7 +312,7 @@ export class Download implements SwarmMember {
     this.#state = 'complete'
     clearInterval(this.#tick)
     this.#tally.finish()
-    this.#reporter.report(content, this.#tally.snapshot().received)
+    this.#reporter.report(content, this.#tally.snapshot())
     this.#hold.letGo()
     this.#finished.resolve(this.snapshot())
   }
@@ -332,7 +330,7 @@ export class Download implements SwarmMember {
   #evaluate(): void {
     if (this.#state !== 'fetching') return
     if (this.#hold.content !== undefined) {
-      this.#reporter.report(this.#hold.content, this.#tally.snapshot().received)
+      this.#reporter.report(this.#hold.content, this.#tally.snapshot())
     }
     const nowMs = this.#deps.now()
     const isFed = this.#plan !== undefined && nowMs - this.#tally.lastActivityMs < STILL_FED_MS
@@ -375,6 +373,7 @@ export class Download implements SwarmMember {
   fail(error: AppError): void {
     if (this.#state !== 'fetching') return
     this.#state = 'failed'
+    this.#tally.fail()
     this.#error = error
     this.#end(error)
     this.#ready.reject(error)

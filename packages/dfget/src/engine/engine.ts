@@ -1,4 +1,5 @@
-import type { BytesBySource, Digest, TaskId, TaskIdentity } from '@df/proto'
+import type { BytesBySource, Digest, Sender, TaskId, TaskIdentity } from '@df/proto'
+import type { TaskFloor } from './task-floor.ts'
 
 /** Where a consumer may have the content from. Its credentials live in memory only. */
 export interface OpenSource {
@@ -103,6 +104,16 @@ export interface TaskSnapshot {
   contentLength: number
   haveBytes: number
   received: BytesBySource
+  /** Who sent how much, the greatest first; not all of them when they are many. */
+  senders: readonly Sender[]
+  /** Pieces that came though they were here. */
+  repeatedPieces: number
+  /** Pieces asked of another host than their stripe's parent, and received. */
+  repairedPieces: number
+  /** So far, or until it ended. */
+  durationMs: number
+  /** Undefined until it is complete, and when no rate is known. */
+  floor: TaskFloor | undefined
   startedAtMs: number
   firstByteMs: number | undefined
   finishedAtMs: number | undefined

@@ -64,6 +64,8 @@ export interface EngineOptions {
   onReceived?(source: keyof BytesBySource, bytes: number): void
   onSent?(bytes: number): void
   onError?(code: ErrorCode): void
+  /** A task is complete. */
+  onFinished?(task: TaskSnapshot): void
 }
 
 /** The engine of this host. See {@link Engine}. */
@@ -240,6 +242,8 @@ class LocalEngine implements Engine {
     this.#downloads.delete(task)
     this.#downloads.set(task, download)
     this.#dropOldest()
+    // A failure is told to those who opened it.
+    download.finished.then(this.#options.onFinished, () => {})
     void download.start()
     return download
   }

@@ -1,6 +1,20 @@
-import { type BytesBySource, formatBitfieldText, pieceCount, type TaskId } from '@df/proto'
+import {
+  type BytesBySource,
+  formatBitfieldText,
+  type HostId,
+  MAX_REPORTED_SENDERS,
+  pieceCount,
+  type Sender,
+  type TaskId,
+} from '@df/proto'
 import type { StoredContent } from '@df/storage'
 import type { SupernodePool } from '../session/supernode-pool.ts'
+
+/** What came, and of whom. */
+interface Received {
+  received: BytesBySource
+  senders: readonly Sender[]
+}
 
 /** Tells the SuperNode what is here, at the pace it asked for, and at once when all is. */
 export class ProgressReporter {
@@ -9,6 +23,8 @@ export class ProgressReporter {
   readonly #now: () => number
   #pieces = -1
   #atMs = 0
+  /** What the SuperNode knows that each host sent. */
+  readonly #told = new Map<HostId, number>()
 
   constructor(options: { pool: SupernodePool; task: TaskId; now: () => number }) {
     this.#pool = options.pool
@@ -16,14 +32,32 @@ export class ProgressReporter {
     this.#now = options.now
   }
 
-  report(content: StoredContent, received: BytesBySource): void {
+  /** The task is joined on a session: it may be that of a SuperNode that knows nothing. */
+  joined(): void {
+    this.#told.clear()
+  }
+
+  report(content: StoredContent, { received, senders }: Received): void {
     const session = this.#pool.sessionOf(this.#task)
     if (session === undefined || content.havePieces === this.#pieces) return
     const now = this.#now()
     if (!content.complete && now - this.#atMs < session.reportEveryMs) return
     this.#pieces = content.havePieces
     this.#atMs = now
-    session.send({ type: 'progress', task: this.#task, have: haveText(content), received })
+    const news = senders.filter(({ host, bytes }) => this.#told.get(host) !== bytes)
+    // The last report tells all, in as many messages as that takes.
+    const count = content.complete ? Math.ceil(news.length / MAX_REPORTED_SENDERS) : 1
+    for (let part = 0; part < Math.max(1, count); part++) {
+      const from = news.slice(part * MAX_REPORTED_SENDERS, (part + 1) * MAX_REPORTED_SENDERS)
+      for (const { host, bytes } of from) this.#told.set(host, bytes)
+      session.send({
+        type: 'progress',
+        task: this.#task,
+        have: haveText(content),
+        received,
+        ...(from.length === 0 ? {} : { from }),
+      })
+    }
   }
 }
 

@@ -28,6 +28,8 @@ export interface SwarmFetcherOptions {
   /** Pieces that readers wait for. */
   urgent(): { start: PieceIndex; end: PieceIndex }[]
   seed(): HostId | undefined
+  /** A piece came of another host than its stripe's parent. */
+  onRepaired(): void
   onBytes(count: number): void
   /** Stores a piece. @throws AppError DISK_FULL, STORAGE_FAILED */
   accept(index: PieceIndex, piece: FetchedPiece, from: HostId): Promise<void>
@@ -187,6 +189,7 @@ export class SwarmFetcher {
     this.#aborts.delete(fetch)
     this.#planner.closed(fetch)
     this.onPiece(fetch.index)
+    if (fetch.priority === 'repair') this.#options.onRepaired()
     try {
       await this.#options.accept(fetch.index, piece, fetch.from)
     } catch (error) {

@@ -1,5 +1,8 @@
-import type { BytesBySource } from '@df/proto'
+import { type BytesBySource, type HostId, pieceCount, pieceLength } from '@df/proto'
+import type { StoredContent } from '@df/storage'
 import { RateMeter } from './rate-meter.ts'
+import { Senders } from './senders.ts'
+import { type KnownRates, type TaskFloor, taskFloor } from './task-floor.ts'
 
 const RATE_SECONDS = 4
 /** The swarm counts as delivering when a piece came from it this recently. */
@@ -10,16 +13,23 @@ export class TaskTally {
   readonly startedMs: number
   readonly #startedAtMs = Date.now()
   readonly #now: () => number
+  readonly #rates: () => KnownRates
   readonly #meter: RateMeter
+  readonly #senders = new Senders()
   readonly #received: BytesBySource = { peers: 0, seed: 0, origin: 0 }
   #haveBytes = 0
   #lastActivityMs: number
   #lastSwarmPieceMs = Number.NEGATIVE_INFINITY
   #firstByteMs: number | undefined
   #finishedAtMs: number | undefined
+  #durationMs: number | undefined
+  #floor: TaskFloor | undefined
+  #repeatedPieces = 0
+  #repairedPieces = 0
 
-  constructor(now: () => number) {
+  constructor(now: () => number, rates: () => KnownRates) {
     this.#now = now
+    this.#rates = rates
     this.#meter = new RateMeter(now, RATE_SECONDS)
     this.startedMs = now()
     this.#lastActivityMs = this.startedMs
@@ -35,12 +45,17 @@ export class TaskTally {
   }
 
   /** Pieces were here before the task began. */
-  resumed(bytes: number): void {
-    this.#haveBytes += bytes
+  resumed(content: StoredContent): void {
+    const { geometry } = content.meta
+    for (let index = 0; index < pieceCount(geometry); index++) {
+      if (content.has(index)) this.#haveBytes += pieceLength(geometry, index)
+    }
   }
 
-  received(source: keyof BytesBySource, bytes: number): void {
+  /** A piece is stored; `from`: the host that sent it, none for the origin. */
+  received(source: keyof BytesBySource, bytes: number, from: HostId | undefined): void {
     this.active()
+    if (from !== undefined) this.#senders.add(from, bytes)
     this.#received[source] += bytes
     this.#haveBytes += bytes
     this.#meter.add(bytes)
@@ -48,8 +63,28 @@ export class TaskTally {
     if (source !== 'origin') this.#lastSwarmPieceMs = this.#now()
   }
 
+  /** A piece came that was here. */
+  repeated(): void {
+    this.#repeatedPieces++
+  }
+
+  /** A piece came of another host than its stripe's parent. */
+  repaired(): void {
+    this.#repairedPieces++
+  }
+
+  /** It has all. What it is measured by is taken now: the link may be seen to do more later. */
   finish(): void {
     this.#finishedAtMs = Date.now()
+    const durationMs = this.#now() - this.startedMs
+    const { peers, seed, origin } = this.#received
+    this.#durationMs = durationMs
+    this.#floor = taskFloor({ bytes: peers + seed + origin, durationMs }, this.#rates())
+  }
+
+  /** It ended otherwise. */
+  fail(): void {
+    this.#durationMs ??= this.#now() - this.startedMs
   }
 
   get haveBytes(): number {
@@ -72,6 +107,11 @@ export class TaskTally {
   snapshot() {
     return {
       received: { ...this.#received },
+      senders: this.#senders.named(),
+      repeatedPieces: this.#repeatedPieces,
+      repairedPieces: this.#repairedPieces,
+      durationMs: this.#durationMs ?? this.#now() - this.startedMs,
+      floor: this.#floor,
       startedAtMs: this.#startedAtMs,
       firstByteMs: this.#firstByteMs,
       finishedAtMs: this.#finishedAtMs,

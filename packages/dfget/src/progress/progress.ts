@@ -1,4 +1,4 @@
-import type { BytesBySource } from '@df/proto'
+import type { BytesBySource, TaskEfficiency } from '@df/proto'
 
 /** Where a download stands. */
 export interface Progress {
@@ -32,6 +32,8 @@ export interface DoneInfo {
   resumedBytes: number
   elapsedMs: number
   received: BytesBySource | undefined
+  /** How well the task went; undefined when the host's dfdaemon keeps that to itself, or began before. */
+  efficiency: TaskEfficiency | undefined
 }
 
 /** Milliseconds to go at the present rate, when that can be told. */

@@ -59,8 +59,13 @@ export function createJsonReporter(sink: TextSink): Reporter {
       })
     },
     note: (text) => emit('note', { text }),
-    done({ elapsedMs, received, ...info }) {
-      emit('done', { ...info, elapsedMs: Math.round(elapsedMs), received: received ?? null })
+    done({ elapsedMs, received, efficiency, ...info }) {
+      emit('done', {
+        ...info,
+        elapsedMs: Math.round(elapsedMs),
+        received: received ?? null,
+        efficiency: efficiency ?? null,
+      })
     },
     failed: (error) => emit('failed', errorFields(error)),
   }

@@ -1,3 +1,4 @@
+import type { TaskEfficiency } from '@df/proto'
 import { expect, test } from 'vitest'
 import type { Progress } from './progress.ts'
 import { barLine, oneLine, plainLine, summaryLine } from './text.ts'
@@ -80,6 +81,7 @@ test('the summary tells the rate of what this run received, and what was there b
     resumedBytes: 0,
     elapsedMs: 10_000,
     received: { peers: 75 * MiB, seed: 25 * MiB, origin: 0 },
+    efficiency: undefined,
   }
   expect([
     summaryLine(done),
@@ -96,6 +98,45 @@ test('the summary tells the rate of what this run received, and what was there b
       "out.bin: 0 B in 12ms, 0 B/s",
     ]
   `)
+})
+
+test('the summary tells how near the floor it came, and says when that is not known', () => {
+  const efficiency: TaskEfficiency = {
+    receivedFrom: [],
+    receivedFromOthers: 0,
+    repeatedPieces: 0,
+    repairedPieces: 0,
+    firstByteMs: 3,
+    durationMs: 10_400,
+    floorMs: 10_000,
+    floorBy: 'limit',
+    floorRatio: 1.04,
+  }
+  const unknown = { ...efficiency, floorMs: null, floorBy: null, floorRatio: null }
+  const nothingReceived = { ...unknown, firstByteMs: null }
+  const tails = [
+    efficiency,
+    { ...efficiency, floorBy: 'seen' as const },
+    { ...efficiency, floorBy: 'seed' as const },
+    unknown,
+    nothingReceived,
+  ].map((each) =>
+    summaryLine({
+      output: 'out.bin',
+      bytes: 100 * MiB,
+      resumedBytes: 0,
+      elapsedMs: 10_400,
+      received: undefined,
+      efficiency: each,
+    }).replace('out.bin: 100 MiB in 10.4s, 9.62 MiB/s', ''),
+  )
+  expect(tails).toEqual([
+    ', 1.04 × floor (rate limit)',
+    ', 1.04 × floor (most ever received)',
+    ", 1.04 × floor (SuperNode's limit)",
+    ', floor unknown',
+    '',
+  ])
 })
 
 test('control characters of names and servers do not reach the terminal', () => {

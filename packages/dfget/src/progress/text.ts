@@ -1,5 +1,5 @@
 import { formatDuration, formatRate, formatSize } from '@df/kit'
-import type { BytesBySource } from '@df/proto'
+import type { BytesBySource, TaskEfficiency } from '@df/proto'
 import { type DoneInfo, type Progress, remainingMs } from './progress.ts'
 
 const MIN_BAR = 10
@@ -51,13 +51,14 @@ export function plainLine(progress: Progress): string {
     .join(', ')
 }
 
-/** `out.bin: 3 GiB in 31.4s, 97.8 MiB/s, peers 80%, seed 20%`. */
+/** `out.bin: 3 GiB in 31.4s, 97.8 MiB/s, peers 80%, seed 20%, 1.04 × floor (rate limit)`. */
 export function summaryLine({
   output,
   bytes,
   resumedBytes,
   elapsedMs,
   received,
+  efficiency,
 }: DoneInfo): string {
   const rateBps = elapsedMs > 0 ? ((bytes - resumedBytes) * 1000) / elapsedMs : 0
   return [
@@ -65,6 +66,7 @@ export function summaryLine({
     formatRate(rateBps),
     resumedBytes === 0 ? '' : `${formatSize(resumedBytes)} from before`,
     shareText(received),
+    floorText(efficiency),
   ]
     .filter((part) => part !== '')
     .join(', ')
@@ -83,6 +85,20 @@ function shareText(received: BytesBySource | undefined): string {
     .filter((source) => received[source] > 0)
     .map((source) => `${source} ${Math.round((received[source] / total) * 100)}%`)
     .join(', ')
+}
+
+const floorRates = {
+  limit: 'rate limit',
+  seen: 'most ever received',
+  seed: "SuperNode's limit",
+}
+
+/** Time ÷ floor, and what the floor is of; nothing when nothing was received. */
+function floorText(efficiency: TaskEfficiency | undefined): string {
+  if (efficiency === undefined || efficiency.firstByteMs === null) return ''
+  const { floorRatio, floorBy } = efficiency
+  if (floorRatio === null || floorBy === null) return 'floor unknown'
+  return `${floorRatio.toFixed(2)} × floor (${floorRates[floorBy]})`
 }
 
 function ratioOf({ bytes, contentLength }: Progress): number | undefined {

@@ -49,6 +49,7 @@ export class SupernodeSession {
   #up = false
   #supernode: HostId | undefined
   #reportEveryMs = 1000
+  #seedBps: number | undefined
   readonly #options: SessionOptions
   #socket: WebSocket | undefined
   #outgoing: HostMessage[] = []
@@ -69,6 +70,11 @@ export class SupernodeSession {
   /** Id of the SuperNode, under which its seed appears in plans; known once the session was up. */
   get supernode(): HostId | undefined {
     return this.#supernode
+  }
+
+  /** What the SuperNode sends to all hosts together at most; undefined without a limit. */
+  get seedBps(): number | undefined {
+    return this.#seedBps
   }
 
   get reportEveryMs(): number {
@@ -163,6 +169,7 @@ export class SupernodeSession {
     this.#options.keyring.add(message.publicKey)
     this.#supernode = message.supernode
     this.#reportEveryMs = message.reportEveryMs
+    this.#seedBps = message.upBps
     this.#attempt = 0
     this.#up = true
     this.#options.logger.info({ supernode: this.url }, 'SuperNode session is up')

@@ -1,4 +1,4 @@
-import type { BytesBySource } from '@df/proto'
+import type { BytesBySource, TaskEfficiency } from '@df/proto'
 import type { Via } from '../progress/progress.ts'
 
 /** One way to a content, opened. */
@@ -13,6 +13,8 @@ export interface Download {
   read(start: number, signal: AbortSignal): AsyncIterable<Uint8Array>
   /** Where the bytes of this run came from, as far as is known. */
   received(): BytesBySource | undefined
+  /** How well the task went, when this run began it; to be asked when all bytes are here. */
+  efficiency(signal: AbortSignal): Promise<TaskEfficiency | undefined>
   /** With `resumable`, what a later run can go on from is kept. */
   close(options: { resumable: boolean }): Promise<void>
 }

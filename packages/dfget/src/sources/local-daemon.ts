@@ -4,6 +4,7 @@ import {
   type DownloadRequest,
   type ErrorCode,
   isAppError,
+  type TaskEfficiency,
 } from '@df/proto'
 import { type DaemonAnswer, DaemonClient } from './daemon-client.ts'
 import { DaemonWatch } from './daemon-watch.ts'
@@ -82,6 +83,8 @@ function download(client: DaemonClient, watch: DaemonWatch, answer: DaemonAnswer
     contentLength,
     read,
     received: (): BytesBySource | undefined => watch.received,
+    efficiency: async (): Promise<TaskEfficiency | undefined> =>
+      task === undefined ? undefined : watch.askEfficiency(task),
     async close() {
       watch.stop()
       await client.close()

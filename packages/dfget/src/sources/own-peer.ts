@@ -1,6 +1,13 @@
 import { untilAborted } from '@df/kit'
-import { AppError, type BytesBySource, geometryOf, isAppError } from '@df/proto'
+import {
+  AppError,
+  type BytesBySource,
+  geometryOf,
+  isAppError,
+  type TaskEfficiency,
+} from '@df/proto'
 import type { Engine, OpenRequest, OpenTask } from '../engine/engine.ts'
+import { taskEfficiency } from '../engine/task-efficiency.ts'
 
 import {
   createDataDir,
@@ -71,6 +78,12 @@ class OwnPeer implements PeerDownload {
 
   received(): BytesBySource {
     return this.#task.snapshot().received
+  }
+
+  /** The bytes are where they belong by now: what goes wrong here is no failure of the download. */
+  async efficiency(signal: AbortSignal): Promise<TaskEfficiency | undefined> {
+    const ended = await untilAborted(this.#task.finished, signal).catch(() => undefined)
+    return ended === undefined ? undefined : taskEfficiency(ended)
   }
 
   haveBytes(): number {

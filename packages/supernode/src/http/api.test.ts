@@ -8,6 +8,7 @@ import {
   ProblemSchema,
   pieceCount,
   routes,
+  SwarmInfoSchema,
   type TaskInfo,
   TaskInfoSchema,
   TaskListSchema,
@@ -50,6 +51,7 @@ describe('the API', () => {
       ['/api/v1/tasks', TaskListSchema],
       [`/api/v1/tasks/${id}`, TaskInfoSchema],
       [`/api/v1/tasks/${id}/peers`, PeerListSchema],
+      [`/api/v1/tasks/${id}/swarm`, SwarmInfoSchema],
       [`/api/v1/tasks/${id}/pieces`, PieceMapSchema],
       ['/api/v1/hosts', HostListSchema],
     ]
@@ -135,6 +137,7 @@ describe('the routes', () => {
       'GET /api/v1/tasks/:taskId operator factory',
       'GET /api/v1/tasks/:taskId/peers operator factory',
       'GET /api/v1/tasks/:taskId/pieces operator factory',
+      'GET /api/v1/tasks/:taskId/swarm operator factory',
       'GET /docker/registry/v2/blobs/* origin handler',
       'GET /healthz anyone factory',
       'GET /metrics anyone factory',

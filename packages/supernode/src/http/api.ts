@@ -5,6 +5,7 @@ import {
   PeerListSchema,
   PieceMapSchema,
   routes,
+  SwarmInfoSchema,
   type TaskId,
   TaskInfoSchema,
   TaskListSchema,
@@ -13,14 +14,18 @@ import {
 import { peersOf, type SchedulerState } from '@df/scheduling'
 import type { ContentStore } from '@df/storage'
 import type { FastifyInstance } from 'fastify'
+import type { SwarmRates } from '../swarm/efficiency.ts'
 import type { Swarms } from '../swarm/swarms.ts'
 import { openApiDocument } from './openapi.ts'
+import { swarmInfo } from './swarm-view.ts'
 import { hostInfo, peerInfos, pieceMap, taskInfo } from './views.ts'
 
 export interface ApiOptions {
+  supernode: HostId
   swarms: Swarms
   store: ContentStore
   scheduler: SchedulerState
+  rates: SwarmRates
   version: string
 }
 
@@ -31,7 +36,7 @@ interface TaskRoute {
 /** The REST API for people and scripts. */
 export function registerApi(
   server: FastifyInstance,
-  { swarms, store, scheduler, version }: ApiOptions,
+  { supernode, swarms, store, scheduler, rates, version }: ApiOptions,
 ): void {
   const document = openApiDocument(version)
   const params = TaskParamsSchema
@@ -68,7 +73,17 @@ export function registerApi(
       const { swarm } = known(taskId)
       if (swarm === undefined) return { peers: [] }
       const link = (host: HostId) => swarms.link(host)
-      return { peers: peerInfos({ swarm, placed: peersOf(scheduler, taskId), link }) }
+      return { peers: peerInfos({ swarm, placed: peersOf(scheduler, taskId), link, rates }) }
+    },
+  )
+
+  server.get<TaskRoute>(
+    routes.taskSwarm.path,
+    { schema: { params, response: { 200: SwarmInfoSchema } } },
+    async ({ params: { taskId } }) => {
+      const { swarm } = known(taskId)
+      if (swarm !== undefined) return swarmInfo(swarm, rates, supernode)
+      throw new AppError('TASK_NOT_FOUND', `nobody has or fetches the task ${taskId} now`)
     },
   )
 

@@ -9,9 +9,11 @@ import {
 } from '@df/proto'
 import type { PeerView } from '@df/scheduling'
 import type { ContentSummary, StoredContent } from '@df/storage'
+import type { SwarmRates } from '../swarm/efficiency.ts'
 import type { HostLink } from '../swarm/host-link.ts'
 import { isComplete, piecesOf } from '../swarm/member.ts'
 import type { Swarm } from '../swarm/swarm.ts'
+import { whole } from './swarm-view.ts'
 
 /** A task by its swarm, its stored content, or both; at least one is there. */
 export function taskInfo(swarm: Swarm | undefined, stored: ContentSummary | undefined): TaskInfo {
@@ -49,12 +51,15 @@ export interface PeersOptions {
   /** The scheduler's view of the same hosts. */
   placed: readonly PeerView[]
   link(host: HostId): HostLink | undefined
+  rates: SwarmRates
 }
 
-export function peerInfos({ swarm, placed, link }: PeersOptions): PeerInfo[] {
+export function peerInfos({ swarm, placed, link, rates }: PeersOptions): PeerInfo[] {
   const views = new Map(placed.map((view) => [view.host, view]))
   return [...swarm.members.values()].map((member) => {
     const view = views.get(member.host)
+    const account = swarm.ledger.accounts.get(member.host)
+    const { upBps, downBps } = rates.of(member.host)
     return {
       host: member.host,
       url: link(member.host)?.url ?? '',
@@ -63,7 +68,10 @@ export function peerInfos({ swarm, placed, link }: PeersOptions): PeerInfo[] {
       banned: view?.banned ?? false,
       parents: [...new Set(view?.parents)].filter((parent): parent is HostId => parent !== 'seed'),
       children: view?.children ?? 0,
-      received: member.received,
+      received: account?.received ?? { peers: 0, seed: 0, origin: 0 },
+      upBps: whole(upBps),
+      downBps: whole(downBps),
+      finishedAfterMs: whole(account?.finishedAfterMs),
     }
   })
 }

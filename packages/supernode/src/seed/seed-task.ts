@@ -21,17 +21,21 @@ export interface SeedEvents {
   bytes(count: number): void
 }
 
-export interface SeedTaskOptions {
-  task: TaskId
-  identity: TaskIdentity
-  setup: ReadingSetup
-  generations: GenerationBook
-  origin: SourceReaderOptions
+/** What a swarm gives to its seed. */
+export interface StartSeed {
   events: SeedEvents
   /** What a host saw at the origin just now. */
   confirmedGeneration: string | undefined
   /** A source of those who want the task now, or undefined when none of them is acceptable. */
   nextSource(acceptable: (source: KeyedSource) => boolean): KeyedSource | undefined
+}
+
+export interface SeedTaskOptions extends StartSeed {
+  task: TaskId
+  identity: TaskIdentity
+  setup: ReadingSetup
+  generations: GenerationBook
+  origin: SourceReaderOptions
 }
 
 /**

@@ -31,6 +31,8 @@ export interface SessionServerOptions {
   /** Raw Ed25519 key, base64url. */
   publicKey: string
   reportEveryMs: number
+  /** What the SuperNode sends to all hosts together at most; undefined without a limit. */
+  upBps(): number | undefined
   /** Where all hosts reach the seed; found out for each session when absent. */
   advertise: string | undefined
   listener: SessionListener
@@ -40,7 +42,6 @@ export interface SessionServerOptions {
 /** The WebSocket side of the SuperNode: one session per host, the newest counts. */
 export class SessionServer {
   readonly #options: SessionServerOptions
-  readonly #welcome: MessageOf<SupernodeMessage, 'welcome'>
   readonly #sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
@@ -53,13 +54,6 @@ export class SessionServer {
 
   constructor(options: SessionServerOptions) {
     this.#options = options
-    this.#welcome = {
-      type: 'welcome',
-      protocol: PROTOCOL_VERSION,
-      supernode: options.supernode,
-      publicKey: options.publicKey,
-      reportEveryMs: options.reportEveryMs,
-    }
   }
 
   /** Hosts welcomed and not gone. */
@@ -73,6 +67,19 @@ export class SessionServer {
     this.#beat = setInterval(() => {
       for (const session of this.#sessions) session.beat()
     }, BEAT_MS)
+  }
+
+  #welcome(): MessageOf<SupernodeMessage, 'welcome'> {
+    const { supernode, publicKey, reportEveryMs } = this.#options
+    const upBps = this.#options.upBps()
+    return {
+      type: 'welcome',
+      protocol: PROTOCOL_VERSION,
+      supernode,
+      publicKey,
+      reportEveryMs,
+      ...(upBps === undefined ? {} : { upBps }),
+    }
   }
 
   /** Says goodbye to all hosts; they look for another SuperNode at once. */
@@ -115,7 +122,7 @@ export class SessionServer {
       secure:
         request.socket instanceof TLSSocket ||
         isLoopbackAddress(request.socket.remoteAddress ?? ''),
-      welcome: this.#welcome,
+      welcome: this.#welcome(),
       logger,
       opened: (link) => {
         this.#byHost.get(link.host)?.replaced()

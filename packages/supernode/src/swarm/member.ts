@@ -1,12 +1,5 @@
 import { Bitfield } from '@df/codec'
-import {
-  type BytesBySource,
-  type Geometry,
-  type HostId,
-  type HostMessage,
-  type MessageOf,
-  pieceCount,
-} from '@df/proto'
+import { type Geometry, type HostId, type HostMessage, type MessageOf, pieceCount } from '@df/proto'
 import { type KeyedSource, keyedSource } from '../seed/keyed-source.ts'
 
 export type Join = MessageOf<HostMessage, 'join'>
@@ -27,7 +20,6 @@ export interface Member {
   confirmedGeneration: string | undefined
   /** What it holds, and of which geometry that is; of the swarm's own once that is known. */
   have: { geometry: Geometry; generation: string | undefined; pieces: Bitfield } | undefined
-  received: BytesBySource
   ticketAtMs: number
   /** False after its session was lost, until it joins again. */
   confirmed: boolean
@@ -40,7 +32,6 @@ export function memberOf(host: HostId, join: Join): Member {
     source: keyedSource(join.source),
     confirmedGeneration: join.generation,
     have: holdings(join),
-    received: { peers: 0, seed: 0, origin: 0 },
     ticketAtMs: 0,
     confirmed: true,
   }

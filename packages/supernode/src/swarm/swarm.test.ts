@@ -11,11 +11,11 @@ import {
 import type { SchedulerEvent } from '@df/scheduling'
 import type { StoredContent } from '@df/storage'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { SeedTask } from '../seed/seed-task.ts'
+import type { SeedTask, StartSeed } from '../seed/seed-task.ts'
 import { newHostId } from '../test-support/host.ts'
 import { blobSample, MiB } from '../test-support/sample.ts'
 import type { HostLink } from './host-link.ts'
-import { type StartSeed, Swarm } from './swarm.ts'
+import { Swarm } from './swarm.ts'
 
 const { identity } = blobSample(1)
 const task = taskIdOf(identity)
@@ -55,7 +55,7 @@ function newSwarm(of: TaskIdentity): Swarm {
     ticket: () => `ticket of ${now}`,
     ticketRenewMs: 300_000,
     nowMs: () => now,
-    watch: { read() {}, firstByte() {}, stored() {}, failed() {}, complete() {} },
+    watch: { read() {}, firstByte() {}, stored() {}, failed() {}, complete() {}, rested() {} },
   })
 }
 

@@ -16,8 +16,9 @@ import type { SchedulerEvent } from '@df/scheduling'
 import type { StoredContent } from '@df/storage'
 import type { KeyedSource } from '../seed/keyed-source.ts'
 import { RefusalMemory } from '../seed/refusal-memory.ts'
-import type { SeedEvents, SeedTask } from '../seed/seed-task.ts'
+import type { SeedEvents, SeedTask, StartSeed } from '../seed/seed-task.ts'
 import type { HostLink } from './host-link.ts'
+import { SwarmLedger } from './ledger.ts'
 import {
   type ContentState,
   isComplete,
@@ -38,12 +39,6 @@ const UNWANTED_MS = 30_000
 const EMPTY_MS = 60_000
 const SEEDING_MS = 1000
 
-export interface StartSeed {
-  events: SeedEvents
-  confirmedGeneration: string | undefined
-  nextSource(acceptable: (source: KeyedSource) => boolean): KeyedSource | undefined
-}
-
 /** Who is told what seeds do: metrics and logs. */
 export interface SeedWatch {
   read(swarm: Swarm, bytes: number): void
@@ -51,6 +46,8 @@ export interface SeedWatch {
   stored(swarm: Swarm, bytes: number): void
   failed(swarm: Swarm, error: AppError): void
   complete(swarm: Swarm): void
+  /** Hosts fetched it, and none does any more. */
+  rested(swarm: Swarm): void
 }
 
 /** What a swarm needs from the program around it. */
@@ -72,6 +69,7 @@ export class Swarm {
   readonly identity: TaskIdentity
   readonly createdAtMs: number
   readonly members = new Map<HostId, Member>()
+  readonly ledger: SwarmLedger
   /** Bytes of it that the SuperNode sent to hosts. */
   uploadedBytes = 0
   readonly #around: SwarmSurroundings
@@ -92,6 +90,8 @@ export class Swarm {
     this.task = task
     this.identity = identity
     this.#around = around
+    const bytes = () => ({ seed: this.uploadedBytes, origin: this.#originBytes })
+    this.ledger = new SwarmLedger(around.nowMs, bytes)
     this.#refusals = new RefusalMemory(around.nowMs)
     this.createdAtMs = Date.now()
     this.#wantedAtMs = around.nowMs()
@@ -136,6 +136,7 @@ export class Swarm {
       return
     }
     this.members.set(link.host, member)
+    this.ledger.join(link.host, isComplete(member, this.#content))
     if (this.#url === '') this.#url = redactUrl(join.source.url)
     if (this.#content !== undefined) this.#admit(member, this.#content)
     this.#seedWhenWanted(member)
@@ -156,14 +157,14 @@ export class Swarm {
     return wish
   }
 
-  progress(host: HostId, { have, received }: Progress): void {
+  progress(host: HostId, report: Progress): void {
     const member = this.members.get(host)
     if (member === undefined || this.#content === undefined) return
     const { geometry, generation } = this.#content
-    const pieces = Bitfield.parse(have, pieceCount(geometry))
+    const pieces = Bitfield.parse(report.have, pieceCount(geometry))
     const before = piecesOf(member, this.#content)
     member.have = { geometry, generation, pieces }
-    member.received = received
+    this.ledger.progress(host, report, pieces.full)
     if (pieces.size !== before) {
       this.#around.schedule({ type: 'progress', host, task: this.task, have: pieces.size })
     }
@@ -186,6 +187,7 @@ export class Swarm {
 
   leave(host: HostId): void {
     if (!this.members.delete(host)) return
+    this.ledger.leave(host)
     if (this.#content !== undefined) {
       this.#around.schedule({ type: 'leave', host, task: this.task })
     }
@@ -194,6 +196,7 @@ export class Swarm {
   /** The host is down: the scheduler knows already. */
   drop(host: HostId): void {
     this.members.delete(host)
+    this.ledger.leave(host)
   }
 
   /** The host has a new session, in which it has not joined yet. */
@@ -214,6 +217,7 @@ export class Swarm {
     // A content that all hosts have needs no lease: it may be evicted, and is read again if one more wants it.
     const patienceMs = this.#seed?.reading === true ? UNWANTED_MS : 0
     if (now - this.#wantedAtMs >= Math.max(patienceMs, 1)) this.#stopSeed()
+    if (this.ledger.rests()) this.#around.watch.rested(this)
     this.#renewTickets(now)
     this.#tellOfSeeding(now)
     return this.#seed !== undefined || now - this.#occupiedAtMs < EMPTY_MS
@@ -322,6 +326,7 @@ export class Swarm {
   /** Hosts that are done with the content as it was go; the others begin anew. */
   #startOver(before: ContentState): void {
     this.#around.schedule({ type: 'task-gone', task: this.task })
+    this.ledger.startOver()
     for (const member of this.members.values()) {
       if (isComplete(member, before)) this.members.delete(member.host)
       else member.have = undefined
