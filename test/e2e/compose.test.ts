@@ -1,5 +1,8 @@
-import { runOk } from '@df/testkit'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { guideBlocks, runOk } from '@df/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { receivedBytes, sentBlobs } from '../support/byte-counts.ts'
 import {
   type ComposeCluster,
   type HostName,
@@ -71,11 +74,33 @@ describe('docker-compose.yml', { retry: 0 }, () => {
     await expectSentOnce()
   })
 
+  it('does what docs/guide/compose.md says', async () => {
+    // Instead of `docker pull busybox`.
+    await cluster.shell('tar --create --directory /bin busybox | docker import - busybox')
+    const said = await cluster.shell(await guideLines())
+    expect(said).toContain('Downloaded newer image for 127.0.0.1:65001/demo/busybox:latest')
+    const ofImage = said.split('\n').filter((line) => line.includes('/demo/busybox/blobs/'))
+    expect([...sentBlobs(ofImage.join('\n')).keys()]).toHaveLength(2)
+    expect(receivedBytes(said).size).toBeGreaterThan(0)
+    for (const host of hosts) expect((await cluster.received(host)).get('origin') ?? 0).toBe(0)
+  })
+
   it('goes down and leaves nothing', async () => {
     await cluster.compose('down', '--volumes')
     expect(await cluster.traces()).toEqual(before)
   })
 })
+
+/** What the guide has between `up` and `down`, for the Compose that is here. */
+async function guideLines(): Promise<string> {
+  const path = join(import.meta.dirname, '../../docs/guide/compose.md')
+  const lines = guideBlocks(await readFile(path, 'utf8')).join('').split('\n')
+  return lines
+    .filter((line) => !/^docker (compose (up|down)|pull busybox)/.test(line))
+    .join('\n')
+    .replaceAll('docker compose', 'docker-compose')
+    .replaceAll('/tmp/', `${lab.directory}/`)
+}
 
 async function expectSentOnce() {
   const sent = await cluster.sentByRegistry()

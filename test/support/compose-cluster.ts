@@ -18,6 +18,8 @@ export interface ComposeCluster {
   /** `docker-compose …` on the repository's file. */
   compose(...args: string[]): Promise<string>
   docker(...args: string[]): Promise<string>
+  /** Runs lines of shell as they stand in a guide. Gives what they print. */
+  shell(lines: string): Promise<string>
   /** Pushes an image with layers of random bytes to the cluster's registry, as a user does. */
   push(reference: string, layerBytes: readonly number[]): Promise<void>
   /** Pulls through one of the hosts from outside, with skopeo, and keeps nothing. Does not throw. */
@@ -58,19 +60,17 @@ export async function prepareComposeCluster(
   let copies = 0
 
   const here = (command: readonly string[]) => runOk(command, { within })
-  async function compose(...args: string[]): Promise<string> {
-    const files = ['--file', join(root, 'docker-compose.yml'), '--file', overridesPath]
-    return await runOk(['docker-compose', '--project-name', 'cluster', ...files, ...args], {
-      within,
-      timeoutMs: 300_000,
-      env: {
-        DOCKER_HOST: dockerd.host,
-        BUILD_BASE: images.buildBase,
-        BASE: images.base,
-        REGISTRY_IMAGE: images.registry,
-      },
-    })
+  const env = {
+    DOCKER_HOST: dockerd.host,
+    DOCKER_CONFIG: join(directory, 'client'),
+    COMPOSE_PROJECT_NAME: 'cluster',
+    COMPOSE_FILE: `${join(root, 'docker-compose.yml')}:${overridesPath}`,
+    BUILD_BASE: images.buildBase,
+    BASE: images.base,
+    REGISTRY_IMAGE: images.registry,
   }
+  const user = { within, env, timeoutMs: 300_000 }
+  const compose = (...args: string[]) => runOk(['docker-compose', ...args], user)
   async function docker(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await dockerd.docker(args, { within })
     if (code !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`)
@@ -80,6 +80,7 @@ export async function prepareComposeCluster(
   return {
     compose,
     docker,
+    shell: (lines) => runOk(['sh', '-e', '-c', lines], user),
     async push(reference, layerBytes) {
       await pushRandomImage({ docker, directory, image: `127.0.0.1:5000/${reference}`, layerBytes })
     },
