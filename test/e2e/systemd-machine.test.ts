@@ -132,6 +132,28 @@ describe('a stop', { retry: 0 }, () => {
   })
 })
 
+describe('the way back of docs/guide/systemd.md', { retry: 0 }, () => {
+  it('leaves engines as they were, and nothing of ours', async () => {
+    await systemctl('start', ...services)
+    await expect.poll(() => readiness(), patience).toContain('"connected":true')
+    const blocks = guideBlocks(await guide('systemd'))
+    const block = blocks.find((lines) => lines.startsWith('dfdaemon undo')) ?? ''
+    // Both programs are on this machine, and stay installed.
+    const commands = block
+      .replace('dfdaemon undo', 'dfdaemon undo --yes')
+      .replace('disable --now', 'disable --now dragonfly-supernode')
+      .replace(/^npm .*\n/m, '')
+    await machine.runOk(['sh', '-e', '-c', commands])
+    await systemctl('restart', 'docker')
+    expect(await dockerInfo('{{.RegistryConfig.Mirrors}}')).toBe('[]')
+    const places = ['/etc', '/var/lib', '/run']
+    const ours = ['-name', '*dragonfly*', '-o', '-name', 'hosts.toml', '-o', '-name', 'daemon.json']
+    const found = await machine.runOk(['find', ...places, '-xdev', ...ours])
+    expect(found.trim()).toBe('')
+    expect(await machine.runOk(['systemctl', 'list-unit-files', 'dragonfly*'])).toContain('0 unit')
+  })
+})
+
 function guide(name: string): Promise<string> {
   return readFile(join(repository, `docs/guide/${name}.md`), 'utf8')
 }

@@ -12,7 +12,8 @@ beforeAll(async () => {
 })
 afterAll(() => folder.remove())
 
-const now = { nowMs: Date.now(), uid: 0 }
+// Certificates of this test begin in a later second than the one in which it is read.
+const now = { nowMs: Date.now() + 60_000, uid: 0 }
 const file = (text: string, over: Partial<PemFile> = {}): PemFile => ({
   path: '/etc/ca.pem',
   setting: '--supernode-ca',

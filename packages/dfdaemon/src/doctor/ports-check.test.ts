@@ -30,7 +30,7 @@ test('no dfdaemon is a warning, since pulls go on without', () => {
     {
       level: 'warning',
       message: '127.0.0.1:65001: nothing listens, so pulls go to the registry',
-      mend: 'start dfdaemon (systemctl start dfdaemon), or give the --listen it has',
+      mend: 'start dfdaemon (systemctl start dragonfly-dfdaemon), or give the --listen it has',
     },
   ])
 })

@@ -33,7 +33,7 @@ function mirrorPort({ address, daemon, listener }: PortsFacts): Finding {
   if (listener === undefined) {
     return warning(
       `${address}: nothing listens, so pulls go to the registry`,
-      'start dfdaemon (systemctl start dfdaemon), or give the --listen it has',
+      'start dfdaemon (systemctl start dragonfly-dfdaemon), or give the --listen it has',
     )
   }
   return failure(

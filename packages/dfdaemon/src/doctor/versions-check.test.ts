@@ -24,7 +24,7 @@ test('another release, here or there, and an old engine are warned of', () => {
     {
       level: 'warning',
       message: 'dfdaemon 1.1.0 runs, 1.2.0 is installed',
-      mend: 'systemctl restart dfdaemon',
+      mend: 'systemctl restart dragonfly-dfdaemon',
     },
     {
       level: 'warning',
