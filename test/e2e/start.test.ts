@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { cp, mkdir, readdir, symlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { Daemon, type NetworkHost, run, TestNetwork } from '@df/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { curl } from '../support/curl.ts'
@@ -56,9 +57,33 @@ describe('npm start', () => {
     expect(stdout).toContain('1.00× the image instead of 3×')
   })
 
+  it('builds what a fresh clone lacks', async () => {
+    const clone = await freshClone()
+    const { code, stdout, stderr } = await run([...start, '--demo'], { cwd: clone })
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('1.00× the image instead of 3×')
+  })
+
   it('says in one line what is wrong', async () => {
     const { code, stderr } = await run([...start, '--upstream', 'no url'], { cwd: root })
     expect(code).toBe(1)
     expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 })
+
+/** The repository as it is after `npm ci`: with packages, and nothing built. */
+async function freshClone(): Promise<string> {
+  const clone = await lab.folder('clone')
+  const made = /^(node_modules|dist|bundle|\.git|\.data|.*\.tgz)$/
+  await cp(root, clone, { recursive: true, filter: (path) => !made.test(basename(path)) })
+  const modules = join(clone, 'node_modules')
+  await mkdir(modules)
+  for (const name of await readdir(join(root, 'node_modules'))) {
+    const source = join(root, 'node_modules', name)
+    // Ours are links to folders of the clone.
+    if (name === '@df')
+      await cp(source, join(modules, name), { recursive: true, verbatimSymlinks: true })
+    else await symlink(source, join(modules, name))
+  }
+  return clone
+}
