@@ -94,7 +94,9 @@ describe('docker-compose.yml', { retry: 0 }, () => {
 /** What the guide has between `up` and `down`, for the Compose that is here. */
 async function guideLines(): Promise<string> {
   const path = join(import.meta.dirname, '../../docs/guide/compose.md')
-  const lines = guideBlocks(await readFile(path, 'utf8')).join('').split('\n')
+  const lines = guideBlocks(await readFile(path, 'utf8'))
+    .join('')
+    .split('\n')
   return lines
     .filter((line) => !/^docker (compose (up|down)|pull busybox)/.test(line))
     .join('\n')

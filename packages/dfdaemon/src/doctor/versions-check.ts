@@ -45,7 +45,10 @@ export function judgeVersions(facts: VersionFacts): Finding[] {
   return [
     running === undefined || running === own
       ? ok(`dfdaemon ${own}`)
-      : warning(`dfdaemon ${running} runs, ${own} is installed`, 'systemctl restart dragonfly-dfdaemon'),
+      : warning(
+          `dfdaemon ${running} runs, ${own} is installed`,
+          'systemctl restart dragonfly-dfdaemon',
+        ),
     ...supernodes.map(({ url, version }) => {
       if (version === undefined) return skipped(`${url} does not tell its version`)
       if (version === own) return ok(`${url}: supernode ${version}`)
