@@ -12,6 +12,7 @@ import {
   makeImage,
   makeLayer,
   pushImage,
+  runOk,
   type SignOptions,
   sampleImages,
   signUrl,
@@ -374,6 +375,15 @@ describe('the configuration of the guide', () => {
     const pulled = await docker.pull(`${hostOf(frontUrl)}/library/guide:1`)
     expect(pulled).toMatchObject({ ok: true, digest: fresh.digest })
     expect(await bytesOf(dfdaemon, 'blob_bytes_total')).toBe(imageBytes(fresh))
+    const tryIt = blockWith(guide, 'LOCATION', {
+      'http://REGISTRY/v2/NAME/blobs/sha256:…': `${frontUrl}/v2/library/guide/blobs/${lastBlob(fresh).digest}`,
+    })
+    const [ofRegistry = '', ofDfdaemon = ''] = tryIt.trim().split('\n')
+    const redirect = await runOk(['sh', '-c', ofRegistry])
+    expect(redirect).toMatch(/^HTTP\/1.1 307 /)
+    const LOCATION = /^location: (\S+)/im.exec(redirect)?.[1] ?? ''
+    expect(LOCATION.startsWith(dfdaemon.url)).toBe(true)
+    expect(await runOk(['sh', '-c', ofDfdaemon], { env: { LOCATION } })).toMatch(/^HTTP\/1.1 200 /)
     const other = `http://${storageHost}/docker/registry/v2/repositories/library/app/_layers`
     expect((await answerOf(other)).status).toBe(404)
     const blob = `http://${storageHost}${storagePath(lastBlob(fresh).digest)}`

@@ -5,6 +5,7 @@ import { allGuideBlocks, guideCommands, guideFault, tempDirectory } from '@df/te
 import { expect, test } from 'vitest'
 import { daemonCommands } from './commands.ts'
 import { daemonConfig } from './config.ts'
+import { ProxyRules } from './proxy/rules.ts'
 
 const commands = daemonCommands(() => {})
 
@@ -41,4 +42,23 @@ test('files of settings in the guides are ones it reads', async () => {
     const where = { argv: ['--config', path], env: {}, cwd: '/' }
     expect(() => loadConfig(daemonConfig, where), text).not.toThrow()
   }
+})
+
+test("the rules of the proxy's guide do what it says, in a file and as flags", async () => {
+  await using temp = await tempDirectory()
+  const path = join(temp.path, 'dfdaemon.yaml')
+  writeFileSync(path, allGuideBlocks().find((block) => block.startsWith('proxy:')) ?? '')
+  const decide = (argv: string[], url: string) => {
+    const { proxy } = loadConfig(daemonConfig, { argv, env: {}, cwd: '/' }).config
+    const { way, url: asked } = new ProxyRules(proxy.rule).decide(new URL(url))
+    return [way, asked.href]
+  }
+  const file = ['--config', path]
+  const [archive, old] = ['https://files.lan/a.tar.gz', 'http://old-registry.lan/v2/']
+  expect(decide(file, archive)).toEqual(['swarm', archive])
+  expect(decide(file, old)).toEqual([undefined, 'https://registry.lan/v2/'])
+  expect(decide(file, 'https://a.example.org/')[0]).toBe('refuse')
+  const flags = guideCommands('dfdaemon').find(({ words }) => words.includes('--proxy.rule'))
+  expect(decide(flags?.words ?? [], 'http://files.lan/a.iso')[0]).toBe('swarm')
+  expect(decide(flags?.words ?? [], 'http://files.lan/private/a')[0]).toBe('direct')
 })
