@@ -8,6 +8,7 @@ import {
   type FileOrigin,
   fileSource,
   freePort,
+  guideBlockWith,
   type Image,
   makeImage,
   makeLayer,
@@ -358,11 +359,11 @@ describe('the configuration of the guide', () => {
     const fresh = await someImage('guide')
     await push('library/guide:1', fresh)
     const registry = await startRedirecting('guide', `http://${storageHost}`)
-    const show = blockWith(guide, 'limit_except', {
+    const show = guideBlockWith(guide, 'limit_except', {
       '10.0.0.9:8081': storageHost,
       '/var/lib/registry': storageDirectory,
     })
-    const lead = blockWith(guide, 'proxy_redirect', {
+    const lead = guideBlockWith(guide, 'proxy_redirect', {
       'http://registry:5000': registry.url,
       'http://127.0.0.1:65001/origin/https/my-bucket.s3.eu-west-1.amazonaws.com': `${dfdaemon.url}/origin/http/${storageHost}`,
       'https://my-bucket.s3.eu-west-1.amazonaws.com': `http://${storageHost}`,
@@ -375,7 +376,7 @@ describe('the configuration of the guide', () => {
     const pulled = await docker.pull(`${hostOf(frontUrl)}/library/guide:1`)
     expect(pulled).toMatchObject({ ok: true, digest: fresh.digest })
     expect(await bytesOf(dfdaemon, 'blob_bytes_total')).toBe(imageBytes(fresh))
-    const tryIt = blockWith(guide, 'LOCATION', {
+    const tryIt = guideBlockWith(guide, 'LOCATION', {
       'http://REGISTRY/v2/NAME/blobs/sha256:…': `${frontUrl}/v2/library/guide/blobs/${lastBlob(fresh).digest}`,
     })
     const [ofRegistry = '', ofDfdaemon = ''] = tryIt.trim().split('\n')
@@ -390,15 +391,6 @@ describe('the configuration of the guide', () => {
     expect((await fetch(blob, { method: 'DELETE' })).status).toBe(403)
   })
 })
-
-/** The indented block of a guide that has `word` in it, with other addresses. */
-function blockWith(text: string, word: string, changes: Readonly<Record<string, string>>): string {
-  const found = text.match(/(?:^ {4}.*\n)+/gm)?.find((block) => block.includes(word))
-  return Object.entries(changes).reduce((block, [from, to]) => {
-    if (!block.includes(from)) throw new Error(`the block with ${word} has no ${from}`)
-    return block.replaceAll(from, to)
-  }, found ?? '')
-}
 
 async function someImage(seed: string): Promise<Image> {
   const directory = await lab.folder(`layers-${seed}`)

@@ -64,6 +64,22 @@ export function guideBlocks(text: string): string[] {
   return [...blocks].map(([block]) => block.replaceAll(/^ {4}/gm, ''))
 }
 
+/**
+ * The block of a text that has `word` in it, with other addresses.
+ * @throws Error when one of those that are changed is not in it
+ */
+export function guideBlockWith(
+  text: string,
+  word: string,
+  changes: Readonly<Record<string, string>>,
+): string {
+  const found = guideBlocks(text).find((block) => block.includes(word))
+  return Object.entries(changes).reduce((block, [from, to]) => {
+    if (!block.includes(from)) throw new Error(`the block with ${word} has no ${from}`)
+    return block.replaceAll(from, to)
+  }, found ?? '')
+}
+
 function guides(): { name: string; text: string }[] {
   const folder = join(repository, 'docs/guide')
   const paths = [

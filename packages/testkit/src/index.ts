@@ -26,6 +26,7 @@ export {
   allGuideBlocks,
   type GuideCommand,
   guideBlocks,
+  guideBlockWith,
   guideCommands,
   guideFault,
 } from './guide-commands.ts'
