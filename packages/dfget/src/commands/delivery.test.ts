@@ -47,6 +47,7 @@ function download(text: string, breakAt = text.length): Download & { starts: num
       if (breakAt < text.length) throw broken
     },
     received: () => undefined,
+    efficiency: async () => undefined,
     close: async () => {},
   }
 }

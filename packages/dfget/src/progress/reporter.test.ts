@@ -34,6 +34,7 @@ const done = {
   resumedBytes: 0,
   elapsedMs: 4000.4,
   received: { peers: 0, seed: 8, origin: 0 },
+  efficiency: undefined,
 }
 const error = new AppError('ORIGIN_NOT_FOUND', 'o answered 404', { hint: 'look at the URL' })
 
@@ -125,6 +126,7 @@ test('programs get one object per line', () => {
       },
       {
         "bytes": 8,
+        "efficiency": null,
         "elapsedMs": 4000,
         "event": "done",
         "output": "f",

@@ -28,6 +28,7 @@ it('replays under another policy', () => {
     add: () => {},
     remove: () => {},
     update: () => {},
+    setTypical: () => {},
     parentsOf: () => [],
     childrenOf: () => 0,
     takeChanged: () => [],
