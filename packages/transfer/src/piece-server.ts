@@ -123,8 +123,6 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
     const leave = await queue.enter(serveKey(priority, first), signal)
     try {
       head()
-      // Whoever waits behind our own limit is to see that it is being served, and slowly.
-      if (options.uploads.bps > 0) response.flushHeaders()
       await sendRange({ content, range, response, signal, task })
       response.end()
     } finally {
