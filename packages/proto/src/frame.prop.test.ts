@@ -46,7 +46,6 @@ const hostMessages: fc.Arbitrary<HostMessage> = fc.oneof(
   }),
   fc.record({ type: fc.constant('lost' as const), task, parent: host }),
   fc.record({ type: fc.constant('bad' as const), task, parent: host, piece: fc.nat() }),
-  fc.record({ type: fc.constant('slow' as const), task, parent: host, stripe: fc.nat(15) }),
   fc.record({ type: fc.constant('leave' as const), task }),
 )
 

@@ -107,8 +107,6 @@ export const headers = {
   ticket: 'df-ticket',
   /** Proof of the piece sent, on answers to requests for exactly one piece (codec/piece-proof.ts). */
   proof: 'df-proof',
-  /** On answers with a piece: the host is behind in the piece's stripe itself, so it is not the one that is slow. */
-  behind: 'df-behind',
   /** `tree`, `urgent` or `repair`: how a content request is ordered at the host that serves it. */
   priority: 'df-priority',
   /** The task an answer of the download route belongs to. */

@@ -136,13 +136,6 @@ const Bad = message('bad', {
   piece: Type.Integer({ minimum: 0 }),
 })
 
-/** The stripe falls behind the host's other stripes, though its parent answers. */
-const Slow = message('slow', {
-  task: TaskIdSchema,
-  parent: HostIdSchema,
-  stripe: Type.Integer({ minimum: 0, maximum: 15 }),
-})
-
 /** The host no longer has or wants the task. */
 const Leave = message('leave', { task: TaskIdSchema })
 
@@ -155,16 +148,7 @@ const Fetched = message('fetched', {
   message: Type.Optional(Type.String({ maxLength: 2048 })),
 })
 
-export const HostMessageSchema = Type.Union([
-  Hello,
-  Join,
-  Progress,
-  Lost,
-  Bad,
-  Slow,
-  Leave,
-  Fetched,
-])
+export const HostMessageSchema = Type.Union([Hello, Join, Progress, Lost, Bad, Leave, Fetched])
 export type HostMessage = Static<typeof HostMessageSchema>
 
 /**

@@ -14,8 +14,6 @@ export interface ServedContent {
   /** Whether a piece that is absent may still come; false means it will not. */
   expects(index: PieceIndex): boolean
   proof(index: PieceIndex): Uint8Array | undefined
-  /** Whether this host is behind in the piece's stripe; one that has the whole content never is. */
-  isBehind?(index: PieceIndex): boolean
   /** Fills the buffer with the bytes from `start` on. */
   readInto(buffer: Buffer, start: number): Promise<void>
   onPiece(listener: (index: PieceIndex) => void): () => void

@@ -26,8 +26,6 @@ export interface PieceRequest {
   signal: AbortSignal
   /** Where the piece goes: exactly as long as the piece, the caller's again when the fetch is over. */
   into: Buffer
-  /** Called when the piece begins to arrive. `isBehind`: the host says that it is behind in this stripe itself. */
-  onAnswer?(answer: { isBehind: boolean }): void
   /** Called as bytes arrive. */
   onBytes?(count: number): void
 }
@@ -96,7 +94,6 @@ export function createPieceClient(options: PieceClientOptions): PieceClient {
         signal: watch.signal,
       })
       if (response.statusCode !== 206) throw await refusalOf(response)
-      request.onAnswer?.({ isBehind: response.headers[headers.behind] !== undefined })
       const { data, sha256 } = await readPiece(response, request.into, (count) => {
         watch.heard()
         request.onBytes?.(count)

@@ -1,9 +1,16 @@
 import { createServer } from 'node:http'
 import { generateSigningKey, issueTicket, Keyring, ProofVerifier, TicketVerifier } from '@df/codec'
 import { TokenBucket } from '@df/kit'
-import { contentPath, type HostId, headers, pieceLength, type TaskId } from '@df/proto'
+import {
+  contentPath,
+  type HostId,
+  headers,
+  type PiecePriority,
+  pieceLength,
+  type TaskId,
+} from '@df/proto'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createPieceClient, type PieceRequest } from './piece-client.ts'
+import { createPieceClient } from './piece-client.ts'
 import { createPieceServer } from './piece-server.ts'
 import { sourceOf, TestContent } from './test-support.ts'
 
@@ -45,7 +52,7 @@ async function startHost(holdMs = 100) {
 function startClient(url: string, silenceMs = 2000) {
   const client = createPieceClient({ verifier: new ProofVerifier(keyring), silenceMs })
   closers.push(() => client.close())
-  const fetchPiece = (index: number, more: Partial<PieceRequest> = {}) =>
+  const fetchPiece = (index: number, more: { priority?: PiecePriority; ticket?: string } = {}) =>
     client.fetch({
       parent: { host, url },
       subject,
@@ -85,17 +92,6 @@ describe('piece server and client', () => {
     })
     content.expected = false
     await expect(fetchPiece(0)).rejects.toMatchObject({ code: 'PIECE_ABSENT' })
-  })
-
-  test('a host that is behind in the stripe itself says so with the piece', async () => {
-    const { content, url } = await startHost()
-    content.store(0, 1)
-    content.behind.add(1)
-    const { fetchPiece } = startClient(url)
-    const answers: boolean[] = []
-    const onAnswer = ({ isBehind }: { isBehind: boolean }) => answers.push(isBehind)
-    for (const index of [0, 1]) await fetchPiece(index, { onAnswer })
-    expect(answers).toEqual([false, true])
   })
 
   test('without a ticket for the task nothing is served', async () => {

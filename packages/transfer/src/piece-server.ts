@@ -112,7 +112,6 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
         ...(proof === undefined
           ? {}
           : { [headers.proof]: Buffer.from(proof).toString('base64url') }),
-        ...(content.isBehind?.(first) === true ? { [headers.behind]: '1' } : {}),
       })
     }
     if (request.method === 'HEAD' || range.end === range.start) {

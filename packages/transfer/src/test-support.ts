@@ -9,7 +9,6 @@ export class TestContent implements ServedContent {
   readonly bytes: Buffer
   readonly geometry: Geometry
   readonly stored = new Set<number>()
-  readonly behind = new Set<number>()
   expected = true
   readonly #listeners = new Set<(index: number) => void>()
   readonly #proofs: Buffer[]
@@ -39,10 +38,6 @@ export class TestContent implements ServedContent {
 
   expects(): boolean {
     return this.expected
-  }
-
-  isBehind(index: number): boolean {
-    return this.behind.has(index)
   }
 
   proof(index: number): Buffer | undefined {

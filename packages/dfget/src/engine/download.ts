@@ -37,7 +37,8 @@ const ABANDONED_MS = 10_000
 
 /**
  * One task on this host, from the first wish to the checked content, and after that its place in the swarm.
- * Fetches by plan through {@link SwarmFetcher}; turns to the origin by {@link decideRescue}. Holds a lease meanwhile.
+ * Fetches by plan through {@link SwarmFetcher}; turns to the origin by {@link decideRescue}. Holds a lease on the
+ * content while it fetches.
  */
 export class Download implements SwarmMember {
   readonly task: TaskId
@@ -117,11 +118,6 @@ export class Download implements SwarmMember {
   /** Resolves when the content is complete and checked. */
   get finished(): Promise<TaskSnapshot> {
     return this.#finished.promise
-  }
-
-  /** Whether this host got less of the piece's stripe than of the others. */
-  isBehind(index: PieceIndex): boolean {
-    return this.#state === 'fetching' && this.#fetcher?.isBehind(index) === true
   }
 
   /** Generation of the content, or asked for; undefined while nobody told. */

@@ -20,7 +20,6 @@ export function hostContent(
         expects: (index: PieceIndex) =>
           !content.has(index) && downloadOf(task)?.state === 'fetching',
         proof: (index: PieceIndex) => content.proof(index),
-        isBehind: (index: PieceIndex) => downloadOf(task)?.isBehind(index) === true,
         readInto: (buffer, start) => content.readInto(buffer, start),
         onPiece: (listener) => content.onPiece(listener),
         release: () => content.release(),

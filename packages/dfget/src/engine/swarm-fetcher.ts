@@ -33,7 +33,7 @@ export interface SwarmFetcherOptions {
   onBytes(count: number): void
   /** Stores a piece. @throws AppError DISK_FULL, STORAGE_FAILED */
   accept(index: PieceIndex, piece: FetchedPiece, from: HostId): Promise<void>
-  report(message: HostMessage & { type: 'lost' | 'bad' | 'slow' }): void
+  report(message: HostMessage & { type: 'lost' | 'bad' }): void
   /** The piece could not be kept: the download cannot go on. */
   onStorageError(error: AppError): void
 }
@@ -62,10 +62,7 @@ export class SwarmFetcher {
       geometry: options.subject.geometry,
       has: (index) => options.content.has(index),
     })
-    this.#tick = setInterval(() => {
-      this.#reportSlow()
-      this.pump()
-    }, TICK_MS).unref()
+    this.#tick = setInterval(() => this.pump(), TICK_MS).unref()
   }
 
   setTicket(ticket: string): void {
@@ -87,11 +84,6 @@ export class SwarmFetcher {
     this.pump()
   }
 
-  /** Whether this host is behind in the piece's stripe. */
-  isBehind(index: PieceIndex): boolean {
-    return this.#planner.isBehind(index)
-  }
-
   /** Sends what the planner wants, once per turn of the event loop. */
   pump(): void {
     if (this.#pumping || this.#stopped) return
@@ -111,13 +103,6 @@ export class SwarmFetcher {
     clearInterval(this.#tick)
     clearTimeout(this.#wake)
     this.#abort([...this.#aborts.keys()])
-  }
-
-  #reportSlow(): void {
-    const { shared, subject, report } = this.#options
-    for (const slow of this.#planner.slow(shared.now())) {
-      report({ type: 'slow', task: subject.task, ...slow })
-    }
   }
 
   /** A seed whose address no plan told cannot be asked. */
@@ -179,7 +164,6 @@ export class SwarmFetcher {
       ticket: this.#ticket,
       signal,
       into,
-      onAnswer: (answer) => this.#planner.began(fetch, answer),
       onBytes: (count) => this.#onBytes(count),
     })
   }

@@ -143,23 +143,6 @@ export class FetchPlanner {
     return fetches
   }
 
-  /**
-   * The answer begins. `isBehind`: the host says that it is behind itself in this stripe, so whoever is slow is
-   * above it.
-   */
-  began(request: Fetch, answer: { isBehind: boolean }): void {
-    const stripe = request.index % this.#geometry.stripes
-    this.#open.begin(request)
-    if (request.from === this.#parentOf(stripe)) {
-      this.#slowWatch.excuse(stripe, answer.isBehind)
-    }
-  }
-
-  /** Whether this host is behind in the piece's stripe: what those that it serves are told. */
-  isBehind(index: PieceIndex): boolean {
-    return this.#slowWatch.isBehind(index % this.#geometry.stripes, this.#bps)
-  }
-
   /** The piece is here, from wherever. Gives the other requests for it, to abort: close the one that brought it before. */
   received(index: PieceIndex, now: number): readonly Fetch[] {
     this.#progress.add(index, now)
@@ -202,8 +185,8 @@ export class FetchPlanner {
     for (let stripe = 0; stripe < this.#geometry.stripes; stripe++) {
       const parent = this.#parentOf(stripe)
       if (parent === undefined || parent === this.#seed) continue
-      const state = this.#open.stateAt(stripe, parent)
-      if (!this.#slowWatch.isSlow(stripe, { now, bps: this.#bps, state })) continue
+      const waits = this.#open.inStripe(stripe).some(({ from }) => from === parent)
+      if (!this.#slowWatch.isSlow(stripe, { now, bps: this.#bps, waits })) continue
       if (this.#memory.mayReport('slow', parent, { now, againMs: REPORT_AGAIN_MS })) {
         slow ??= []
         slow.push({ parent, stripe })
@@ -261,7 +244,7 @@ export class FetchPlanner {
       at += (stripe - (at % stripes) + stripes) % stripes
       for (; at < end && at < progress.pieces && room > 0; at += stripes) {
         if (!isFree(at) || !isToBeHad(at)) continue
-        fetches.push(this.#open.open(at, from, 'urgent'))
+        this.#ask({ index: at, from, priority: 'urgent' }, fetches)
         room--
       }
     }
@@ -270,7 +253,7 @@ export class FetchPlanner {
     for (; at < progress.pieces && room > 0; at += stripes) {
       if (!isFree(at)) continue
       if (isToBeHad(at)) {
-        fetches.push(this.#open.open(at, from, 'tree'))
+        this.#ask({ index: at, from, priority: 'tree' }, fetches)
         room--
       } else if (at < skipped) skipped = at
     }
@@ -289,11 +272,16 @@ export class FetchPlanner {
         if (this.#open.isRepaired(index)) continue
         const from = this.#repairSource(index, facts.now)
         if (from === undefined) continue
-        fetches.push(this.#open.open(index, from, 'repair'))
+        this.#ask({ index, from, priority: 'repair' }, fetches)
         room--
       }
     }
     this.#searchAt = facts.now + SEARCH_AGAIN_MS
+  }
+
+  #ask(request: Fetch, fetches: Fetch[]): void {
+    this.#open.add(request)
+    fetches.push(request)
   }
 
   #parentOf(stripe: number): HostId | undefined {

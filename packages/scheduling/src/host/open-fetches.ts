@@ -7,15 +7,10 @@ export interface Fetch {
   readonly priority: PiecePriority
 }
 
-/** A request and what was heard of it. */
-interface OpenFetch extends Fetch {
-  hasBegun: boolean
-}
-
 /** The requests a task has open: few per stripe, so they are searched, not indexed. */
 export class OpenFetches {
-  readonly #byStripe: OpenFetch[][]
-  readonly #repairs: OpenFetch[] = []
+  readonly #byStripe: Fetch[][]
+  readonly #repairs: Fetch[] = []
 
   constructor(stripes: number) {
     this.#byStripe = Array.from({ length: stripes }, () => [])
@@ -30,31 +25,13 @@ export class OpenFetches {
     return this.#repairs
   }
 
-  open(index: PieceIndex, from: HostId, priority: PiecePriority): Fetch {
-    const request = { index, from, priority, hasBegun: false }
+  add(request: Fetch): void {
     this.#listOf(request).push(request)
-    return request
-  }
-
-  /** The first byte of the answer came. */
-  begin(request: Fetch): void {
-    for (const open of this.#listOf(request)) if (open === request) open.hasBegun = true
-  }
-
-  /** What the host does for the stripe, repairs aside: nothing that was asked · it was asked · it sends. */
-  stateAt(stripe: number, host: HostId): 'idle' | 'asked' | 'sends' {
-    let state: 'idle' | 'asked' = 'idle'
-    for (const { from, hasBegun } of this.#byStripe[stripe] ?? []) {
-      if (from !== host) continue
-      if (hasBegun) return 'sends'
-      state = 'asked'
-    }
-    return state
   }
 
   /** Gives false when it was not open. */
   remove(request: Fetch): boolean {
-    const list: Fetch[] = this.#listOf(request)
+    const list = this.#listOf(request)
     const at = list.indexOf(request)
     if (at < 0) return false
     list.splice(at, 1)
@@ -99,7 +76,7 @@ export class OpenFetches {
     return taken
   }
 
-  #listOf({ index, priority }: Fetch): OpenFetch[] {
+  #listOf({ index, priority }: Fetch): Fetch[] {
     if (priority === 'repair') return this.#repairs
     return this.#byStripe[index % this.#byStripe.length] ?? []
   }

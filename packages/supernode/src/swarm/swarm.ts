@@ -6,7 +6,6 @@ import {
   pieceCount,
   pieceLength,
   type Source,
-  type StripeIndex,
   type SupernodeMessage,
   type TaskId,
   type TaskIdentity,
@@ -178,11 +177,6 @@ export class Swarm {
   bad(host: HostId, parent: HostId, piece: number): void {
     if (!this.members.has(host)) return
     this.#around.schedule({ type: 'bad', host, task: this.task, parent, piece })
-  }
-
-  slow(host: HostId, parent: HostId, stripe: StripeIndex): void {
-    if (!this.members.has(host)) return
-    this.#around.schedule({ type: 'slow', host, task: this.task, parent, stripe })
   }
 
   leave(host: HostId): void {

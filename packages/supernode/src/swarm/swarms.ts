@@ -179,9 +179,6 @@ export class Swarms {
       case 'bad':
         swarm.bad(host, message.parent, message.piece)
         break
-      case 'slow':
-        swarm.slow(host, message.parent, message.stripe)
-        break
       case 'leave':
         swarm.leave(host)
         break
