@@ -3,10 +3,10 @@ export {
   type FetchFacts,
   type FetchFailure,
   FetchPlanner,
-  type SlowParent,
 } from './host/fetch-planner.ts'
 export type { Fetch } from './host/open-fetches.ts'
 export { RateEstimate } from './host/rate-estimate.ts'
+export { ReceiverPace, type SlowReceiver, type Stream } from './host/receiver-pace.ts'
 export {
   defaultServeOrderOptions,
   type ServeFacts,
@@ -34,5 +34,6 @@ export {
   type SchedulerOptions,
   type SchedulerState,
 } from './scheduler/scheduler-state.ts'
+export { createSeededRandom, nextRandom, type SeededRandom } from './scheduler/seeded-random.ts'
 export { type PeerView, peersOf, tasksOf } from './scheduler/views.ts'
 export { type LinkRates, type SwarmFacts, type SwarmFloor, swarmFloor } from './swarm-floor.ts'

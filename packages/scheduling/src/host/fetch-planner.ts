@@ -1,8 +1,7 @@
-import type { Geometry, HostId, PieceIndex, StripeIndex } from '@df/proto'
+import type { Geometry, HostId, PieceIndex } from '@df/proto'
 import { NeighbourMemory } from './neighbour-memory.ts'
 import { type Fetch, OpenFetches } from './open-fetches.ts'
 import { laggingStripes, repairCandidates } from './repair.ts'
-import { SlowWatch } from './slow-watch.ts'
 import { StripeProgress } from './stripe-progress.ts'
 
 /** Requests kept open per stripe, and when the stripe is far behind the others. */
@@ -25,7 +24,7 @@ const AVOID_BUSY_MS = 60
 const LACKS_MS = 300
 /** A parent that held the request as long as it does is asked again after a breath, not in a tight circle. */
 const HELD_AGAIN_MS = 20
-/** One host is reported lost, and slow, once in this time. */
+/** One host is reported lost once in this time. */
 const REPORT_AGAIN_MS = 1000
 
 /** How a request ended that brought nothing: not there yet · will not be there · no slot · wrong bytes · no answer, cut, refused. */
@@ -51,12 +50,6 @@ export interface FailureOutcome {
   readonly againAt?: number
 }
 
-/** A parent under which the stripe lags. */
-export interface SlowParent {
-  readonly parent: HostId
-  readonly stripe: StripeIndex
-}
-
 /**
  * What a host asks whom for, and what follows from the answers (scheduling study §5.4, §5.6): a few requests per
  * stripe at the stripe's parent, the next missing pieces in order; the oldest pieces of a stripe that lags at other
@@ -70,7 +63,6 @@ export class FetchPlanner {
   readonly #progress: StripeProgress
   readonly #open: OpenFetches
   readonly #memory = new NeighbourMemory()
-  readonly #slowWatch: SlowWatch
   /** Where each stripe's search for the next piece to ask begins: what is before is here, asked, or not to be had. */
   readonly #cursors: Int32Array
   #parents: readonly HostId[] = []
@@ -78,14 +70,12 @@ export class FetchPlanner {
   #neighbours: readonly HostId[] = []
   #spares: readonly HostId[] = []
   #seed: HostId | undefined
-  #bps = 0
   #searchAt = Number.NEGATIVE_INFINITY
 
   constructor(options: { geometry: Geometry; has(index: PieceIndex): boolean }) {
     this.#geometry = options.geometry
     this.#progress = new StripeProgress(options.geometry, (index) => options.has(index))
     this.#open = new OpenFetches(options.geometry.stripes)
-    this.#slowWatch = new SlowWatch(this.#progress, options.geometry.pieceSize)
     this.#cursors = Int32Array.from({ length: options.geometry.stripes }, (_, stripe) =>
       this.#progress.front(stripe),
     )
@@ -116,9 +106,6 @@ export class FetchPlanner {
     this.#searchAt = Number.NEGATIVE_INFINITY
     this.#listNeighbours()
     const { stripes } = this.#geometry
-    for (let stripe = 0; stripe < stripes; stripe++) {
-      if (entryOf(former, stripe) !== this.#parentOf(stripe)) this.#slowWatch.forget(stripe)
-    }
     return this.#takeOut(({ index, from, priority }) => {
       if (!former.includes(from)) return false
       if (!this.#parents.includes(from)) return true
@@ -131,7 +118,6 @@ export class FetchPlanner {
 
   /** The requests to send now. They are open from here on, until they are closed, failed or given out to be aborted. */
   next(facts: FetchFacts): readonly Fetch[] {
-    this.#bps = facts.bps
     this.#progress.watchFrom(facts.now)
     if (this.#parents.length === 0 || this.#progress.complete) return none
     const fetches: Fetch[] = []
@@ -176,25 +162,6 @@ export class FetchPlanner {
     }
   }
 
-  /**
-   * Parents to report as slow: their stripe lags behind the host's other stripes for a while though requests are open
-   * at them. Each at most once a second. To be asked every 100 ms or so.
-   */
-  slow(now: number): readonly SlowParent[] {
-    let slow: SlowParent[] | undefined
-    for (let stripe = 0; stripe < this.#geometry.stripes; stripe++) {
-      const parent = this.#parentOf(stripe)
-      if (parent === undefined || parent === this.#seed) continue
-      const waits = this.#open.inStripe(stripe).some(({ from }) => from === parent)
-      if (!this.#slowWatch.isSlow(stripe, { now, bps: this.#bps, waits })) continue
-      if (this.#memory.mayReport('slow', parent, { now, againMs: REPORT_AGAIN_MS })) {
-        slow ??= []
-        slow.push({ parent, stripe })
-      }
-    }
-    return slow ?? noSlow
-  }
-
   #lacking({ from, index }: Fetch, until: number): FailureOutcome {
     this.#memory.markLacking(from, index, until)
     return { abort: none, againAt: until }
@@ -204,7 +171,7 @@ export class FetchPlanner {
     const againAt = now + (from === this.#seed ? AVOID_SEED_MS : AVOID_LOST_MS)
     this.#memory.avoid(from, againAt)
     const abort = this.#takeOutHost(from)
-    return this.#memory.mayReport('lost', from, { now, againMs: REPORT_AGAIN_MS })
+    return this.#memory.mayReport(from, { now, againMs: REPORT_AGAIN_MS })
       ? { report: 'lost', abort, againAt }
       : { abort, againAt }
   }
@@ -322,7 +289,6 @@ export class FetchPlanner {
 }
 
 const none: readonly Fetch[] = Object.freeze([])
-const noSlow: readonly SlowParent[] = Object.freeze([])
 
 function entryOf(parents: readonly HostId[], stripe: number): HostId | undefined {
   return parents[stripe % parents.length]

@@ -7,7 +7,7 @@ const MOST_LACKING = 4096
 export class NeighbourMemory {
   readonly #avoidUntil = new Map<HostId, number>()
   readonly #lacksUntil = new Map<HostId, Map<PieceIndex, number>>()
-  readonly #reportedAt = { lost: new Map<HostId, number>(), slow: new Map<HostId, number>() }
+  readonly #reportedAt = new Map<HostId, number>()
   #lacking = 0
 
   avoid(host: HostId, until: number): void {
@@ -36,15 +36,10 @@ export class NeighbourMemory {
     return this.#lacking > 0 && (this.#lacksUntil.get(host)?.get(index) ?? 0) > now
   }
 
-  /** Whether the host is to be reported as lost or slow now; not again for `againMs`. */
-  mayReport(
-    what: 'lost' | 'slow',
-    host: HostId,
-    { now, againMs }: { now: number; againMs: number },
-  ): boolean {
-    const reportedAt = this.#reportedAt[what]
-    if (now - (reportedAt.get(host) ?? Number.NEGATIVE_INFINITY) < againMs) return false
-    reportedAt.set(host, now)
+  /** Whether the host is to be reported as lost now; not again for `againMs`. */
+  mayReport(host: HostId, { now, againMs }: { now: number; againMs: number }): boolean {
+    if (now - (this.#reportedAt.get(host) ?? Number.NEGATIVE_INFINITY) < againMs) return false
+    this.#reportedAt.set(host, now)
     return true
   }
 }

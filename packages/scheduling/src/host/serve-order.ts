@@ -49,12 +49,19 @@ export function serveKey(priority: PiecePriority, index: PieceIndex): number {
 interface Waiting<T> {
   readonly key: number
   readonly item: T
+  readonly receiver: string
+}
+
+interface Running {
+  readonly began: number
+  readonly receiver: string
 }
 
 /**
  * Which of the sends that are ready starts next, and when (scheduling study §5.5): the one with the smallest key, in
- * order of arrival among equals, as soon as the link has room. Slots are bandwidth, not a count: slow receivers do
- * not hold one, and while the link is known not to be full more than the usual may run. Urgent sends get a tenth of
+ * order of arrival among equals, as soon as the link has room. Who is being sent nothing comes before who is: a slow
+ * receiver's pieces are the oldest ones, and would hold all slots. Slots are bandwidth, not a count: slow receivers do
+ * not hold one for long, and while the link is known not to be full more than the usual may run. Urgent sends get a tenth of
  * the starts, and all that nobody else wants. Of one host, over all its tasks.
  */
 export class ServeOrder<T> {
@@ -64,7 +71,9 @@ export class ServeOrder<T> {
   /** Since when each waits, in the order they came. */
   readonly #since = new Map<T, number>()
   /** When each running send began, in that order. */
-  readonly #running = new Map<T, number>()
+  readonly #running = new Map<T, Running>()
+  /** Running sends of each receiver that has some. */
+  readonly #receivers = new Map<string, number>()
   /** Urgent sends that may start though others wait, in parts of one. */
   #urgentCredit = 1
 
@@ -82,8 +91,8 @@ export class ServeOrder<T> {
     return this.#queue.length
   }
 
-  /** The send is ready and waits for its turn. Each item once at a time. */
-  enqueue(key: number, item: T, now: number): void {
+  /** The send is ready and waits for its turn. Each item once at a time. `receiver`: any name of who gets it. */
+  enqueue(key: number, item: T, { receiver, now }: { receiver: string; now: number }): void {
     this.#since.set(item, now)
     let low = 0
     let high = this.#queue.length
@@ -92,7 +101,7 @@ export class ServeOrder<T> {
       if ((this.#queue[middle]?.key ?? 0) <= key) low = middle + 1
       else high = middle
     }
-    this.#queue.splice(low, 0, { key, item })
+    this.#queue.splice(low, 0, { key, item, receiver })
   }
 
   /** The send is not wanted any more. Gives false when it did not wait. */
@@ -111,13 +120,19 @@ export class ServeOrder<T> {
     const [next] = this.#queue.splice(this.#nextAt(), 1)
     if (next === undefined) return undefined
     this.#since.delete(next.item)
-    this.#running.set(next.item, facts.now)
+    this.#running.set(next.item, { began: facts.now, receiver: next.receiver })
+    this.#receivers.set(next.receiver, (this.#receivers.get(next.receiver) ?? 0) + 1)
     return next.item
   }
 
   /** The send is over. Doing so twice does no harm. */
   finished(item: T): void {
+    const running = this.#running.get(item)
+    if (running === undefined) return
     this.#running.delete(item)
+    const left = (this.#receivers.get(running.receiver) ?? 1) - 1
+    if (left === 0) this.#receivers.delete(running.receiver)
+    else this.#receivers.set(running.receiver, left)
   }
 
   /** Takes out the sends that waited too long and gives them. */
@@ -136,7 +151,7 @@ export class ServeOrder<T> {
     const [waitsSince] = this.#since.values()
     if (waitsSince === undefined) return undefined
     let due = waitsSince + this.#options.maxWaitMs
-    for (const began of this.#running.values()) {
+    for (const { began } of this.#running.values()) {
       if (this.#isSlow(began, now)) continue
       due = Math.min(due, began + this.#options.slowAfterMs)
       break
@@ -147,7 +162,7 @@ export class ServeOrder<T> {
   #hasRoom({ now, sentBps, upBps }: ServeFacts): boolean {
     if (this.#running.size >= this.#options.maxSends) return false
     let counted = 0
-    for (const began of this.#running.values()) if (!this.#isSlow(began, now)) counted++
+    for (const { began } of this.#running.values()) if (!this.#isSlow(began, now)) counted++
     if (counted < this.#options.slots) return true
     if (counted >= this.#options.mostSlots) return false
     return sentBps !== undefined && upBps !== undefined && sentBps < FILLED * upBps
@@ -161,10 +176,11 @@ export class ServeOrder<T> {
   #nextAt(): number {
     if ((this.#queue[0]?.key ?? 0) > URGENT_KEY) {
       this.#urgentCredit = Math.min(MOST_URGENT_AT_ONCE, this.#urgentCredit + 1 / OTHERS_PER_URGENT)
-      return 0
+      return this.#nextFrom(0)
     }
-    const other = this.#queue.findIndex(({ key }) => key > URGENT_KEY)
-    if (other < 0) return 0
+    const firstOther = this.#queue.findIndex(({ key }) => key > URGENT_KEY)
+    if (firstOther < 0) return 0
+    const other = this.#nextFrom(firstOther)
     // A sum of ninths is not exact.
     if (this.#urgentCredit > 1 - 1e-9) {
       this.#urgentCredit -= 1
@@ -172,5 +188,15 @@ export class ServeOrder<T> {
     }
     this.#urgentCredit += 1 / OTHERS_PER_URGENT
     return other
+  }
+
+  /** From this place on, the first one whose receiver is sent nothing, repairs aside; the first of all when there is none. */
+  #nextFrom(first: number): number {
+    for (let at = first; at < this.#queue.length; at++) {
+      const waiting = this.#queue[at]
+      if (waiting === undefined || (waiting.key >= REPAIR_KEY && at > first)) break
+      if (!this.#receivers.has(waiting.receiver)) return at
+    }
+    return first
   }
 }

@@ -16,10 +16,17 @@ export type SchedulerEvent =
   /** The task failed or was deleted: its swarm is forgotten. */
   | { type: 'task-gone'; task: TaskId }
   | { type: 'progress'; host: HostId; task: TaskId; have: number }
-  /** What the host was seen to send and to receive lately, bytes per second. */
-  | { type: 'rates'; host: HostId; upBps?: number; downBps?: number }
-  /** The stripe lags behind the host's other stripes, though its parent answers. */
-  | { type: 'slow'; host: HostId; task: TaskId; parent: HostId; stripe: StripeIndex }
+  /** The most that the host was seen to receive lately, bytes per second. */
+  | { type: 'rates'; host: HostId; downBps: number }
+  /** A child takes the pieces of a stripe slower than its siblings: this part of what the fastest of them takes. */
+  | {
+      type: 'slow'
+      host: ParentId
+      task: TaskId
+      child: HostId
+      stripe: StripeIndex
+      share: number
+    }
   | { type: 'lost'; host: HostId; task: TaskId; parent: HostId }
   | { type: 'bad'; host: HostId; task: TaskId; parent: HostId; piece: number }
   | { type: 'leave'; host: HostId; task: TaskId }
@@ -35,3 +42,6 @@ export type SchedulerCommand =
   | { type: 'plan'; host: HostId; task: TaskId; parents: ParentId[]; spares: HostId[] }
   /** Call the reducer with a `tick` at this time (milliseconds, the clock of `now`) or soon after. */
   | { type: 'wake'; at: number }
+
+/** The event of one type. */
+export type EventOf<T extends SchedulerEvent['type']> = Extract<SchedulerEvent, { type: T }>

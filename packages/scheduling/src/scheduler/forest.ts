@@ -1,12 +1,20 @@
 import type { HostId } from '@df/proto'
 import { LoadIndex } from './load-index.ts'
 import type { SwarmOptions } from './placement-policy.ts'
-import { createPlace, type Home, type Peer, type Place, StripeTree } from './stripe-tree.ts'
+import {
+  createPlace,
+  type Home,
+  hasSpace,
+  type Peer,
+  type Place,
+  StripeTree,
+} from './stripe-tree.ts'
 
 /** The trees of all stripes, kept consistent: edges, loads, homes, and whose parents changed. */
 export class Forest {
-  /** Hosts that may serve. */
+  /** Hosts that may serve, and those of them that could feed one more. */
   readonly servers = new LoadIndex<Peer>()
+  readonly spacious = new LoadIndex<Peer>()
   readonly trees: StripeTree[] = []
   readonly #changed = new Set<HostId>()
 
@@ -26,6 +34,16 @@ export class Forest {
     for (let stripe = 0; stripe < stripes; stripe++) {
       this.trees.push(new StripeTree({ stripe, seed, seedSlots }))
     }
+  }
+
+  addServer(peer: Peer): void {
+    this.servers.add(peer)
+    this.#weigh(peer)
+  }
+
+  removeServer(peer: Peer): void {
+    this.servers.delete(peer)
+    this.#weigh(peer)
   }
 
   /** Gives a new host its places, which are not in the trees yet. */
@@ -75,10 +93,12 @@ export class Forest {
     peer.capacityBps = capacityBps
     peer.costBps = costBps
     this.#refresh(peer)
+    this.#weigh(peer)
     for (const { parent } of peer.places) {
       if (parent === undefined) continue
       parent.peer.usedBps += change
       this.#refresh(parent.peer)
+      this.#weigh(parent.peer)
     }
   }
 
@@ -98,13 +118,20 @@ export class Forest {
   #addLoad(peer: Peer, change: 1 | -1, costBps: number): void {
     // Sums of fractions drift: a host without children has nothing to send.
     peer.usedBps = peer.load + change === 0 ? 0 : peer.usedBps + change * costBps
+    this.spacious.delete(peer)
     this.servers.change(peer, peer.load + change)
+    this.#weigh(peer)
     for (const place of peer.places) {
       const tree = this.tree(place)
       if (!tree.serves(place)) continue
       if (change > 0) tree.requeue(place)
       else tree.refresh(place)
     }
+  }
+
+  #weigh(peer: Peer): void {
+    this.spacious.delete(peer)
+    if (this.servers.has(peer) && hasSpace(peer)) this.spacious.add(peer)
   }
 
   #noteChange({ host }: Peer): void {

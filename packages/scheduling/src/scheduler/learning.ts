@@ -5,6 +5,11 @@ import type { Turn } from './scheduler-state.ts'
 
 /** What is believed of the host changed: its swarms place it by that. */
 export function applyRates(turn: Turn, host: HostId): void {
+  applyTo(turn, host)
+  updateTypical(turn)
+}
+
+function applyTo(turn: Turn, host: HostId): void {
   const { rates, hosts } = turn.state
   const { upBps, downBps } = rates.of(host)
   for (const task of hosts.get(host) ?? []) {
@@ -16,12 +21,13 @@ export function applyRates(turn: Turn, host: HostId): void {
     task.content?.swarm.update(member)
     announcePlans(turn, task)
   }
-  updateTypical(turn)
 }
 
-function updateTypical({ state }: Turn): void {
+function updateTypical(turn: Turn): void {
+  const { state } = turn
   const { typicalBps } = state.rates
   if (rateClassOf(typicalBps) === rateClassOf(state.typicalBps)) return
   state.typicalBps = typicalBps
   for (const { content } of state.tasks.values()) content?.swarm.setTypical(typicalBps)
+  for (const host of state.rates.slowHosts()) applyTo(turn, host)
 }

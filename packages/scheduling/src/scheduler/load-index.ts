@@ -18,6 +18,10 @@ export class LoadIndex<T extends Loaded> {
     }
   }
 
+  has(item: T): boolean {
+    return this.#rows.get('')?.[item.load]?.has(item) ?? false
+  }
+
   delete(item: T): boolean {
     let was = false
     for (const key of item.keys) was = this.#rows.get(key)?.[item.load]?.delete(item) ?? false

@@ -1,9 +1,12 @@
 import type { Forest } from './forest.ts'
 import type { SwarmOptions } from './placement-policy.ts'
-import { DETACHED, type Peer, type Place, type StripeTree } from './stripe-tree.ts'
+import { DETACHED, isSlower, type Peer, type Place, type StripeTree } from './stripe-tree.ts'
 
 /** Hosts are placed in this many classes by what they hold, furthest along first. */
 const PROGRESS_CLASSES = 16
+
+/** Hosts with room that are looked at for one child. */
+const MOST_LOOKED_AT = 32
 
 /** Finds parents: slots near the roots for interior hosts, the nearest left for leaves, and a way out when there is none. */
 export class Placer {
@@ -62,22 +65,28 @@ export class Placer {
     )
   }
 
-  /** Returns the leaf whose slot it took, if any. */
+  /** Returns the host whose slot it took, if any. */
   #seatInterior(place: Place): Place[] {
-    const seat = this.#forest.tree(place).findSeat(
-      place,
-      (parent) => this.#isGood(parent, place),
-      (leaf, parent) =>
-        !this.#isBehind(place, leaf) && !isSlower(place, leaf) && !isFarther(place, leaf, parent),
-    )
+    const tree = this.#forest.tree(place)
+    const seat =
+      tree.findSeat(
+        place,
+        (parent) => this.#isGood(parent, place),
+        (leaf, parent) =>
+          !this.#isBehind(place, leaf) && !isSlower(place, leaf) && !isFarther(place, leaf, parent),
+      ) ??
+      tree.findSlower(
+        place,
+        (parent, child) => this.#isGood(parent, place) && !this.#isBehind(place, child),
+      )
     if (seat === undefined) {
       // At once, not last as leaves: the others of its class need its slots.
       this.#squeezeIn(place)
       return []
     }
-    if (seat.leaf !== undefined) this.#forest.detach(seat.leaf)
+    if (seat.child !== undefined) this.#forest.detach(seat.child)
     this.#forest.attach(place, seat.parent)
-    return seat.leaf === undefined ? [] : [seat.leaf]
+    return seat.child === undefined ? [] : [seat.child]
   }
 
   /** In each location, the narrowest first: a free slot, or a host that can do more than its role asks. */
@@ -85,9 +94,7 @@ export class Placer {
     const tree = this.#forest.tree(place)
     const good = (host: Place) => this.#isGood(host, place)
     for (const key of place.peer.keys) {
-      const parent =
-        tree.findRoom(key, place, good) ??
-        this.#leastLoaded(place, key, (host) => tree.fits(host, place) && good(host))
+      const parent = tree.findRoom(key, place, good) ?? this.#spacious(place, key)
       if (parent === undefined) continue
       this.#forest.attach(place, parent)
       tree.noteGuest(place)
@@ -143,6 +150,18 @@ export class Placer {
     }
   }
 
+  /** A good host that could feed the place beside those that it feeds, one of the least loaded. */
+  #spacious(place: Place, key: string): Place | undefined {
+    const tree = this.#forest.tree(place)
+    let looks = MOST_LOOKED_AT
+    const peer = this.#forest.spacious.find(key, ({ places }) => {
+      const host = places[place.stripe]
+      if (host === undefined || host.depth === DETACHED) return false
+      return looks-- <= 0 || (tree.fits(host, place) && this.#isGood(host, place))
+    })
+    return looks < 0 ? undefined : peer?.places[place.stripe]
+  }
+
   #roomNearby(tree: StripeTree, place: Place, accepts: (host: Place) => boolean) {
     for (const key of place.peer.keys) {
       const parent = tree.findRoom(key, place, accepts)
@@ -172,11 +191,6 @@ export class Placer {
   #isBehind(parent: Place, child: Place): boolean {
     return child.peer.facts.have - parent.peer.facts.have > this.#slack
   }
-}
-
-/** A complete host has nothing to wait for. */
-function isSlower({ peer: a }: Place, { peer: b }: Place): boolean {
-  return a.home !== 'everywhere' && a.rateClass > b.rateClass
 }
 
 /** Whether the place shares less of the parent's location than the other does. */

@@ -30,7 +30,7 @@ describe('what is believed of a host', () => {
     book.up(a, {})
     expect(book.of(a)).toMatchObject({ upBps: 4e6, downBps: 4e6 })
     expect(book.measured(a, { downBps: 8e6 }, 100)).toBe(false)
-    expect(book.measured(a, { downBps: 8e6 }, 10_000)).toBe(true)
+    expect(book.measured(a, { downBps: 8e6 }, 130_000)).toBe(true)
   })
 
   it('of a host never heard of is nothing', () => {

@@ -1,132 +1,172 @@
 import type { HostId } from '@df/proto'
-import { rateClassOf } from './rate-class.ts'
+import { bpsOfClass, rateClassOf } from './rate-class.ts'
 
 /** Hosts remembered that are in no swarm; the one that was not heard of for longest goes first. */
 const REMEMBERED = 50_000
-/** Of a host that was found slow this much of what was believed is left, until it is measured. */
-const SLOW_SHARE = 0.5
-/** What a host measured before it was found slow says nothing of now. */
-const STALE_MS = 4000
+/** No host is believed to have less than this part of the typical rate on the word of others. */
+const LEAST_SHARE = 0.1
+/** A host that was found slow is taken for that until it shows, this long after, that it is not: its estimates go back two minutes. */
+const SLOW_FOR_MS = 120_000
 /** A rate for the case that none is known: only what hosts have in relation to each other matters then. */
 const ANY_BPS = 1
 
-/** What is believed of a host's links, bytes per second; undefined: nothing is known. */
+/** What is believed of a host's links, bytes per second; undefined: as most hosts. */
 export interface HostRates {
   upBps: number | undefined
   downBps: number | undefined
   location: readonly string[]
 }
 
-interface Entry extends HostRates {
-  /** Its own limits. */
-  upLimitBps: number
-  downLimitBps: number
-  /** Measurements count again from then on, milliseconds. */
-  slowUntil: number
-}
-
-/** What a host says of itself when it comes. */
+/** What a host says of itself when it comes: its own limits, which are known rates. */
 export interface HostFacts {
   upBps?: number
   downBps?: number
   location?: readonly string[]
 }
 
+interface Entry {
+  limits: { upBps: number; downBps: number }
+  location: readonly string[]
+  /** The most that ever came in: the link carries at least that. */
+  receivedBps: number | undefined
+  /** Others take their pieces faster: it takes this part of the typical rate, or less. */
+  slow: { atMs: number; share: number } | undefined
+}
+
 /**
- * What hosts can send and receive, as far as they said or were seen to; remembered across tasks and sessions. A measured
- * rate is a lower bound (the swarm may have had no more to give), so beliefs only rise by measurement, and fall
- * when others report the host slow.
+ * What hosts can send and receive; remembered across tasks and sessions. What nobody knows is taken to be as with
+ * most hosts: that a host received little proves nothing, as the swarm may have had no more to give. It is believed
+ * to be slower when those that send to it say so.
  */
 export class RateBook {
   readonly #entries = new Map<HostId, Entry>()
-  /** How many hosts have each class of down rate. */
-  readonly #classes = new Map<number, { hosts: number; sumBps: number }>()
+  /** How many hosts showed a rate of each class. */
+  readonly #classes = new Map<number, number>()
+  #typicalBps = ANY_BPS
 
   of(host: HostId): HostRates {
-    return this.#entries.get(host) ?? { upBps: undefined, downBps: undefined, location: [] }
+    const entry = this.#entries.get(host)
+    if (entry === undefined) return { upBps: undefined, downBps: undefined, location: [] }
+    const { limits, location } = entry
+    const downBps = atMost(downOf(entry, this.#typicalBps), limits.downBps)
+    // Cards are the same both ways: what a host sends shows less, as its receivers may be slow.
+    return { upBps: atMost(downBps, limits.upBps), downBps, location }
   }
 
-  /** Limits that a host has set itself are known rates. */
   up(host: HostId, { upBps, downBps, location }: HostFacts): void {
     const known = this.#entries.get(host)
     this.#set(host, {
-      upLimitBps: upBps ?? Number.POSITIVE_INFINITY,
-      downLimitBps: downBps ?? Number.POSITIVE_INFINITY,
-      upBps: known?.upBps ?? upBps,
-      downBps: known?.downBps ?? downBps,
+      limits: {
+        upBps: upBps ?? Number.POSITIVE_INFINITY,
+        downBps: downBps ?? Number.POSITIVE_INFINITY,
+      },
       location: location ?? [],
-      slowUntil: known?.slowUntil ?? Number.NEGATIVE_INFINITY,
+      receivedBps: known?.receivedBps,
+      slow: known?.slow,
     })
   }
 
-  /** Returns whether a belief changed. */
-  measured(host: HostId, { upBps, downBps }: HostFacts, now: number): boolean {
+  /** Returns whether a belief changed by more than the usual noise. */
+  measured(host: HostId, downBps: number, now: number): boolean {
     const before = this.#entries.get(host)
-    if (before === undefined || now < before.slowUntil) return false
-    const higher = (believed: number | undefined, seen: number | undefined) =>
-      seen === undefined || seen === 0 || seen < (believed ?? 0) ? believed : seen
-    const after = {
-      ...before,
-      upBps: higher(before.upBps, upBps),
-      downBps: higher(before.downBps, downBps),
-    }
-    if (after.upBps === before.upBps && after.downBps === before.downBps) return false
-    this.#set(host, after)
-    return true
-  }
-
-  /** Others wait for the host. */
-  foundSlow(host: HostId, now: number): void {
-    const before = this.#entries.get(host)
-    if (before === undefined) return
-    const typical = this.typicalBps
+    if (before === undefined) return false
+    const believed = this.of(host)
+    const receivedBps = Math.max(before.receivedBps ?? 0, downBps)
+    const { slow } = before
+    const isOver = slow !== undefined && now - slow.atMs > SLOW_FOR_MS
     this.#set(host, {
       ...before,
-      upBps: SLOW_SHARE * (before.upBps ?? before.downBps ?? typical),
-      downBps: SLOW_SHARE * (before.downBps ?? typical),
-      slowUntil: now + STALE_MS,
+      // What it received before it was found slow counts no more.
+      receivedBps: slow === undefined ? receivedBps : isOver ? downBps : before.receivedBps,
+      slow: isOver && downBps > slow.share * this.#typicalBps ? undefined : slow,
     })
+    const after = this.of(host)
+    return differ(believed.upBps, after.upBps) || differ(believed.downBps, after.downBps)
   }
 
-  /** The down rate of the class that most hosts have. */
+  /** Others take their pieces faster than the host, which takes this part of what they do. Returns whether that is news. */
+  foundSlow(host: HostId, share: number, now: number): boolean {
+    const before = this.#entries.get(host)
+    if (before === undefined) return false
+    const believed = this.of(host)
+    const slow = {
+      atMs: now,
+      share: Math.max(LEAST_SHARE, Math.min(share, before.slow?.share ?? 1)),
+    }
+    this.#set(host, { ...before, slow })
+    return differ(believed.downBps, this.of(host).downBps)
+  }
+
+  /** Hosts that were found slow: what is believed of them depends on what is typical. */
+  slowHosts(): HostId[] {
+    return [...this.#entries].flatMap(([host, { slow }]) => (slow === undefined ? [] : [host]))
+  }
+
+  /** What hosts have of which nothing is known: the rate that a quarter of those that showed one have, or more. */
   get typicalBps(): number {
-    let most = { hosts: 0, sumBps: 0 }
-    for (const entry of this.#classes.values()) if (entry.hosts > most.hosts) most = entry
-    return most.hosts === 0 ? ANY_BPS : most.sumBps / most.hosts
+    return this.#typicalBps
   }
 
   /** Forgets the longest unheard-of hosts when there are too many. `isNeeded`: it is in a swarm. */
   trim(isNeeded: (host: HostId) => boolean): void {
     let excess = this.#entries.size - REMEMBERED
-    for (const host of this.#entries.keys()) {
+    for (const [host, entry] of this.#entries) {
       if (excess <= 0) return
       if (isNeeded(host)) continue
-      this.#count(this.#entries.get(host)?.downBps, -1)
+      this.#count(entry, -1)
       this.#entries.delete(host)
       excess--
     }
   }
 
   #set(host: HostId, entry: Entry): void {
-    const { upLimitBps, downLimitBps } = entry
-    const bounded = {
-      ...entry,
-      upBps: entry.upBps && Math.min(entry.upBps, upLimitBps),
-      downBps: entry.downBps && Math.min(entry.downBps, downLimitBps),
-    }
-    this.#count(this.#entries.get(host)?.downBps, -1)
-    this.#count(bounded.downBps, 1)
+    const before = this.#entries.get(host)
+    if (before !== undefined) this.#count(before, -1)
+    this.#count(entry, 1)
     this.#entries.delete(host)
-    this.#entries.set(host, bounded)
+    this.#entries.set(host, entry)
+    this.#typicalBps = this.#upperQuartile()
   }
 
-  #count(bps: number | undefined, change: 1 | -1): void {
-    if (bps === undefined) return
-    const rateClass = rateClassOf(bps)
-    const entry = this.#classes.get(rateClass) ?? { hosts: 0, sumBps: 0 }
-    entry.hosts += change
-    entry.sumBps += change * bps
-    if (entry.hosts === 0) this.#classes.delete(rateClass)
-    else this.#classes.set(rateClass, entry)
+  #count(entry: Entry, change: 1 | -1): void {
+    const shown = shownBps(entry)
+    if (shown === undefined) return
+    const rateClass = rateClassOf(shown)
+    const hosts = (this.#classes.get(rateClass) ?? 0) + change
+    if (hosts === 0) this.#classes.delete(rateClass)
+    else this.#classes.set(rateClass, hosts)
   }
+
+  #upperQuartile(): number {
+    const fastestFirst = [...this.#classes].sort(([a], [b]) => a - b)
+    const all = fastestFirst.reduce((sum, [, hosts]) => sum + hosts, 0)
+    let seen = 0
+    for (const [rateClass, hosts] of fastestFirst) {
+      seen += hosts
+      if (4 * seen >= all) return bpsOfClass(rateClass)
+    }
+    return ANY_BPS
+  }
+}
+
+/** A rate that the host is known to have reached, or set itself. */
+function shownBps({ limits, receivedBps, slow }: Entry): number | undefined {
+  if (slow !== undefined) return undefined
+  if (Number.isFinite(limits.downBps)) return limits.downBps
+  return receivedBps
+}
+
+function downOf({ receivedBps, slow }: Entry, typicalBps: number): number | undefined {
+  if (slow !== undefined) return slow.share * typicalBps
+  return receivedBps !== undefined && receivedBps > typicalBps ? receivedBps : undefined
+}
+
+function atMost(bps: number | undefined, limitBps: number): number | undefined {
+  if (!Number.isFinite(limitBps)) return bps
+  return Math.min(bps ?? limitBps, limitBps)
+}
+
+function differ(a: number | undefined, b: number | undefined): boolean {
+  if (a === undefined || b === undefined) return a !== b
+  return rateClassOf(a) !== rateClassOf(b)
 }

@@ -1,5 +1,5 @@
 import type { HostId, TaskId } from '@df/proto'
-import type { SchedulerCommand, SchedulerEvent } from './events.ts'
+import type { EventOf, SchedulerCommand, SchedulerEvent } from './events.ts'
 import { endDemotions, reportBad, reportLost, signOfLife } from './faults.ts'
 import { applyRates } from './learning.ts'
 import { announcePlans } from './plans.ts'
@@ -11,14 +11,12 @@ import {
   type SchedulerTask,
   type Turn,
 } from './scheduler-state.ts'
-import { judgementsDue, judgeSuspected, reportSlow } from './slowness.ts'
+import { reportSlow } from './slowness.ts'
 import { enterRoster, leaveRoster, releaseSpares } from './spares.ts'
 import { scheduleTick } from './wake.ts'
 
 /** Joins within this time of a placement are placed together. */
 const GATHER_MS = 5
-
-type EventOf<T extends SchedulerEvent['type']> = Extract<SchedulerEvent, { type: T }>
 
 /**
  * The scheduler: what an event changes, and what is to be done about it. No clock, no I/O, no chance but the
@@ -43,10 +41,12 @@ function apply(turn: Turn, event: SchedulerEvent): void {
       turn.state.rates.trim((host) => turn.state.hosts.has(host))
       return applyRates(turn, event.host)
     case 'rates':
-      if (turn.state.rates.measured(event.host, event, turn.now)) applyRates(turn, event.host)
+      if (turn.state.rates.measured(event.host, event.downBps, turn.now)) {
+        applyRates(turn, event.host)
+      }
       return
     case 'slow':
-      return withPair(turn, event, (...about) => reportSlow(...about, event.stripe))
+      return reportSlow(turn, event)
     case 'host-down':
       return hostDown(turn, event.host)
     case 'join':
@@ -161,7 +161,7 @@ function advance(task: SchedulerTask, member: Member, have: number): void {
 
 function withPair(
   turn: Turn,
-  event: EventOf<'lost' | 'bad' | 'slow'>,
+  event: EventOf<'lost' | 'bad'>,
   report: (turn: Turn, task: SchedulerTask, reporter: Member, about: Member) => void,
 ): void {
   const task = turn.state.tasks.get(event.task)
@@ -217,9 +217,8 @@ function tick(turn: Turn): void {
   for (const task of state.timed) {
     if (task.pending.size > 0 && task.gatherUntil <= now) placePending(turn, task)
     endDemotions(turn, task)
-    judgeSuspected(turn, task)
     announcePlans(turn, task)
-    const dues = [...task.demoted.values(), ...judgementsDue(task)]
+    const dues = [...task.demoted.values()]
     if (task.pending.size > 0) dues.push(task.gatherUntil)
     if (dues.length === 0) state.timed.delete(task)
     else scheduleTick(turn, task, Math.min(...dues))

@@ -1,4 +1,4 @@
-import type { HostId, StripeIndex, TaskId } from '@df/proto'
+import type { HostId, TaskId } from '@df/proto'
 import type { ParentId, SchedulerCommand } from './events.ts'
 import type { PlacementPolicy, Swarm, SwarmMember } from './placement-policy.ts'
 import { type HostRates, RateBook } from './rate-book.ts'
@@ -48,7 +48,7 @@ export interface SchedulerTask {
   readonly accusations: Map<HostId, Set<HostId>>
   /** Members that do not answer others, and until when they are not asked to. */
   readonly demoted: Map<Member, number>
-  /** Members that others say lag, until it is judged whether they do. */
+  /** Members that a parent calls slow, until another says so too. */
   readonly suspected: Map<Member, Suspicion>
   /** Placed members with fewer spares than they should have. */
   readonly wanting: Set<Member>
@@ -56,11 +56,10 @@ export interface SchedulerTask {
   readonly stale: Set<Member>
 }
 
-/** Reports that a member lags in a stripe. */
+/** Who called a member slow, and which part of its siblings' rate it took. */
 export interface Suspicion {
-  stripe: StripeIndex
   since: number
-  readonly reporters: Set<HostId>
+  readonly reports: Map<ParentId, number>
 }
 
 export interface Member extends SwarmMember {
@@ -78,8 +77,6 @@ export interface Member extends SwarmMember {
   /** Who reported it lost, and when. */
   lostBy: ReadonlyMap<HostId, number>
   demotions: number
-  /** `[s]`: when it last said that its own parent of stripe s lags. */
-  laggedAt: ReadonlyMap<StripeIndex, number>
   /** The plan it was sent last. */
   sent: { parents: ParentId[]; spares: HostId[] } | undefined
 }
@@ -126,7 +123,6 @@ export function createTask(task: TaskId): SchedulerTask {
 // Shared by all hosts that nothing is wrong with: there are tens of thousands of them.
 const nobody: ReadonlySet<HostId> = new Set()
 const unlost: ReadonlyMap<HostId, number> = new Map()
-const unlagged: ReadonlyMap<StripeIndex, number> = new Map()
 
 export function createMember(
   host: HostId,
@@ -145,7 +141,6 @@ export function createMember(
     spareOf: [],
     lostBy: unlost,
     demotions: 0,
-    laggedAt: unlagged,
     sent: undefined,
   }
 }

@@ -1,59 +1,33 @@
-import type { StripeIndex } from '@df/proto'
+import type { EventOf, ParentId } from './events.ts'
 import { applyRates } from './learning.ts'
-import type { Member, SchedulerTask, Suspicion, Turn } from './scheduler-state.ts'
-import { scheduleTick } from './wake.ts'
+import type { Member, SchedulerTask, Turn } from './scheduler-state.ts'
 
-/** Everybody below a slow host lags: reports are gathered for so long before it is judged who is the cause. */
-const GATHER_MS = 150
-/** A host that said this recently that its own parent lags is not the cause. */
-const EXCUSE_MS = 700
-/** Reports needed, if the host has as many children in the stripe. */
-const REPORTERS = 2
-/** One report alone is believed no longer than this. */
-const SUSPICION_MS = 1500
+/** Two parents that call a host slow within this time are believed: one of them may be slow itself. */
+const AGREEMENT_MS = 1500
 
-/** A stripe lags at the reporter: its parent there, or somebody above that, is slower than believed. */
+/** A host takes its pieces slower than its siblings do: it is placed by that from now on, in all tasks. */
 export function reportSlow(
   turn: Turn,
-  task: SchedulerTask,
-  reporter: Member,
-  parent: Member,
-  stripe: StripeIndex,
+  { host, task: id, child, stripe, share }: EventOf<'slow'>,
 ): void {
-  if (task.content?.swarm.parentsOf(reporter)[stripe] !== parent.host) return
-  reporter.laggedAt = new Map(reporter.laggedAt).set(stripe, turn.now)
-  const known = task.suspected.get(parent)
-  const suspicion =
-    known !== undefined && known.stripe === stripe && turn.now - known.since <= SUSPICION_MS
-      ? known
-      : { stripe, since: turn.now, reporters: new Set<Member['host']>() }
-  suspicion.reporters.add(reporter.host)
-  task.suspected.set(parent, suspicion)
-  scheduleTick(turn, task, Math.max(turn.now, suspicion.since + GATHER_MS))
-}
-
-/** Hosts that hold up others without being held up themselves are believed to be slow from now on, in all tasks. */
-export function judgeSuspected(turn: Turn, task: SchedulerTask): void {
-  for (const [member, suspicion] of task.suspected) {
-    if (turn.now < suspicion.since + GATHER_MS) continue
-    const isExcused =
-      turn.now - (member.laggedAt.get(suspicion.stripe) ?? Number.NEGATIVE_INFINITY) < EXCUSE_MS
-    const isJudged = isExcused || isProven(task, member, suspicion)
-    if (isJudged || turn.now - suspicion.since >= SUSPICION_MS) task.suspected.delete(member)
-    if (isExcused || !isJudged) continue
-    turn.state.rates.foundSlow(member.host, turn.now)
-    applyRates(turn, member.host)
+  const task = turn.state.tasks.get(id)
+  const member = task?.members.get(child)
+  if (task?.content === undefined || member === undefined) return
+  const parents = task.content.swarm.parentsOf(member)
+  if (parents[stripe] !== host) return
+  const { reports } = suspicionOf(turn, task, member)
+  reports.set(host, share)
+  if (reports.size < Math.min(2, new Set(parents).size)) return
+  task.suspected.delete(member)
+  if (turn.state.rates.foundSlow(child, Math.max(...reports.values()), turn.now)) {
+    applyRates(turn, child)
   }
 }
 
-/** When the next judgements are due. */
-export function judgementsDue(task: SchedulerTask): number[] {
-  return [...task.suspected.values()].map(({ since, reporters }) =>
-    reporters.size < REPORTERS ? since + SUSPICION_MS : since + GATHER_MS,
-  )
-}
-
-/** Of an only child one report will do. */
-function isProven(task: SchedulerTask, member: Member, { reporters }: Suspicion): boolean {
-  return reporters.size >= REPORTERS || task.content?.swarm.childrenOf(member) === 1
+function suspicionOf({ now }: Turn, { suspected }: SchedulerTask, member: Member) {
+  const known = suspected.get(member)
+  if (known !== undefined && now - known.since <= AGREEMENT_MS) return known
+  const fresh = { since: now, reports: new Map<ParentId, number>() }
+  suspected.set(member, fresh)
+  return fresh
 }

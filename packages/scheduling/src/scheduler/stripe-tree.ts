@@ -52,10 +52,10 @@ export interface StripeTreeOptions {
   seedSlots: number
 }
 
-/** A seat for an interior host: a free slot of `parent`, or the one that `leaf` holds. */
+/** A seat for an interior host: a free slot of `parent`, or the one that its `child` holds. */
 export interface Seat {
   parent: Place
-  leaf?: Place
+  child?: Place
 }
 
 /**
@@ -146,10 +146,12 @@ export class StripeTree {
     return usedBps - less + child.peer.costBps <= capacityBps * TOLERANCE
   }
 
-  /** Whether the place holds no slot: its parent serves it beyond its role. */
-  isGuest({ parent }: Place): boolean {
+  /** Whether the place holds no slot: its parent serves it beyond its role, or is slower. */
+  isGuest(place: Place): boolean {
+    const { parent } = place
     if (parent === undefined) return false
-    return parent === this.seed ? parent.children.length > this.#seedSlots : !this.serves(parent)
+    if (parent === this.seed) return parent.children.length > this.#seedSlots
+    return !this.serves(parent) || isSlower(parent, place)
   }
 
   /** Tells that a place was attached to one that may have no slot for it. */
@@ -194,7 +196,22 @@ export class StripeTree {
           (parent) => accepts(parent) && leafOf(parent) !== undefined,
         )
         const leaf = held && leafOf(held)
-        if (held !== undefined && leaf !== undefined) return { parent: held, leaf }
+        if (held !== undefined && leaf !== undefined) return { parent: held, child: leaf }
+      }
+    }
+    return undefined
+  }
+
+  /** The slot nearest to the seed of an interior host that is slower. */
+  findSlower(place: Place, accepts: (parent: Place, child: Place) => boolean): Seat | undefined {
+    const parents = [this.seed]
+    for (const parent of parents) {
+      for (const child of parent.children) {
+        if (!this.serves(child)) continue
+        if (child.peer.rateClass <= place.peer.rateClass) parents.push(child)
+        else if (this.fits(parent, place, child.peer.costBps) && accepts(parent, child)) {
+          return { parent, child }
+        }
       }
     }
     return undefined
@@ -216,6 +233,16 @@ export class StripeTree {
       }
     }
   }
+}
+
+/** Whether a host waits longer for its pieces than another could. A complete one has nothing to wait for. */
+export function isSlower({ peer: a }: Place, { peer: b }: Place): boolean {
+  return a.home !== 'everywhere' && a.rateClass > b.rateClass
+}
+
+/** Whether the host could feed one more that is as fast as itself. */
+export function hasSpace({ usedBps, costBps, capacityBps }: Peer): boolean {
+  return usedBps + costBps <= capacityBps * TOLERANCE
 }
 
 export function createPlace(peer: Peer, stripe: StripeIndex): Place {

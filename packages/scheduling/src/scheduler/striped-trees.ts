@@ -12,6 +12,8 @@ import { Supply } from './supply.ts'
 const SINGLE_STRIPE_CHILDREN = 4
 /** A host is moved when it turns out to be slower by this many classes (0.66 ×); less is noise. */
 const MOVING_CLASSES = 3
+/** A host that is asked for so many times what it turned out to send gives children away. */
+const OVERLOAD = 1.15
 
 interface TreePeer extends Peer {
   readonly facts: SwarmMember
@@ -150,7 +152,7 @@ class StripedTrees implements Swarm {
   /** Makes a host interior in the stripe that has the fewest, or a root of all when it is complete. */
   #startServing(peer: TreePeer, unplaced: Set<Place>): void {
     peer.serving = true
-    this.#forest.servers.add(peer)
+    this.#forest.addServer(peer)
     if (peer.complete) this.#becomeRoot(peer)
     else if (this.#canBeInterior(peer)) {
       this.#makeInterior(peer, this.#supply.poorest(peer.keys), unplaced)
@@ -160,7 +162,7 @@ class StripedTrees implements Swarm {
   /** Takes all roles and children from a host. */
   #stopServing(peer: TreePeer, unplaced: Set<Place>): void {
     peer.serving = false
-    this.#forest.servers.delete(peer)
+    this.#forest.removeServer(peer)
     for (const place of peer.places) {
       for (const child of this.#forest.dismissChildren(place)) unplaced.add(child)
     }
@@ -217,8 +219,8 @@ class StripedTrees implements Swarm {
     const rates = this.#ratesOf(peer.facts)
     if (rates.rateClass === before && rates.capacityBps === peer.capacityBps) return
     this.#forest.setRates(peer, rates)
-    const isOverloaded = peer.usedBps > 1.5 * peer.capacityBps
-    if (!peer.serving || (rates.rateClass - before < MOVING_CLASSES && !isOverloaded)) return
+    if (!peer.serving) return
+    if (rates.rateClass - before < MOVING_CLASSES) return this.#shed(peer, unplaced)
     const { facts } = peer
     this.#stopServing(peer, unplaced)
     if (!peer.complete) {
@@ -228,5 +230,17 @@ class StripedTrees implements Swarm {
       }
     }
     if (facts.serving) this.#startServing(peer, unplaced)
+  }
+
+  /** Takes so many children from a host that it can feed those left, the slower and the leaves first. */
+  #shed(peer: TreePeer, unplaced: Set<Place>): void {
+    if (peer.usedBps <= OVERLOAD * peer.capacityBps) return
+    const children = peer.places.flatMap((place) => place.children)
+    children.sort((a, b) => b.peer.rateClass - a.peer.rateClass || a.peer.load - b.peer.load)
+    for (const child of children) {
+      if (peer.usedBps <= peer.capacityBps) return
+      this.#forest.detach(child)
+      unplaced.add(child)
+    }
   }
 }

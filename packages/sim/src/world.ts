@@ -1,0 +1,468 @@
+import {
+  type Geometry,
+  geometryOf,
+  type HostId,
+  type PieceIndex,
+  pieceCount,
+  type TaskId,
+} from '@df/proto'
+import type { PlacementPolicy } from '@df/scheduling'
+import { type EventId, EventQueue, type SimEvent } from './event-queue.ts'
+import { Exchange } from './exchange.ts'
+import { buildFleet, hostIdOf } from './fleet.ts'
+import { Network } from './network.ts'
+import { Reader } from './reader.ts'
+import { type RunResult, resultOf } from './result.ts'
+import type { Scenario } from './scenario.ts'
+import { SimHost } from './sim-host.ts'
+import { type Plan, SimSupernode } from './sim-supernode.ts'
+
+const kinds = {
+  turn: 32,
+  tick: 33,
+  plan: 34,
+  join: 35,
+  report: 36,
+  look: 37,
+  dies: 38,
+  changes: 39,
+  originPiece: 40,
+  supernodeStops: 41,
+  supernodeStarts: 42,
+  rejoin: 43,
+  message: 44,
+} as const
+
+/** Pace of a host's reports, and of its own look at whether a stripe lags. */
+const REPORT_MS = 1000
+const LOOK_MS = 100
+/** A session that is lost is tried again after at most so long. */
+const RECONNECT_MS = 1000
+/** A host that is gone leaves its swarms after this (supernode/swarm). */
+const GRACE_MS = 2000
+/** What follows a host that is lost is over well before: a run that stands still this long has failed. */
+const STALLED_MS = 60_000
+const KB = 1024
+
+export interface RunOptions {
+  policy?: PlacementPolicy
+  /** A real clock, milliseconds: how long the reducer takes is told in the result. */
+  clock: () => number
+}
+
+/** Runs a scenario to its end, all hosts that live complete. @throws Error when the swarm stands still */
+export function runScenario(scenario: Scenario, options: RunOptions): RunResult {
+  return new World(scenario, options).run()
+}
+
+/** One run: the fleet, the SuperNode, and time. */
+class World {
+  readonly #scenario: Scenario
+  readonly #queue = new EventQueue()
+  readonly #network: Network
+  readonly #hosts: SimHost[]
+  readonly #seed: SimHost
+  readonly #exchange: Exchange
+  readonly #supernode: SimSupernode
+  readonly #numbers = new Map<HostId, number>()
+  readonly #geometry: Geometry
+  readonly #pieces: number
+  readonly #readers = new Map<SimHost, Reader>()
+  readonly #plans = new Map<number, Plan>()
+  readonly #messages = new Map<number, () => void>()
+  #nextKey = 0
+  #task = taskIdOf(0)
+  #roundStartMs = 0
+  #left = 0
+  #lastPieceMs = 0
+  #originPieces = 0
+  #tickEvent: EventId | undefined
+
+  constructor(scenario: Scenario, options: RunOptions) {
+    this.#scenario = scenario
+    this.#geometry = cutOf(scenario)
+    this.#pieces = pieceCount(this.#geometry)
+    this.#network = new Network(this.#queue, 1)
+    const now = () => this.#queue.now
+    const profiles = buildFleet(scenario)
+    const seedProfile = {
+      id: hostIdOf(0),
+      upBps: scenario.seedRateBps,
+      downBps: scenario.seedRateBps,
+      isRateKnown: true,
+      zone: 0,
+      latencyMs: scenario.latencyMs[0] / 2,
+      joinAtMs: 0,
+      isSlow: false,
+      isCorrupt: false,
+      isSeed: true,
+      dies: undefined,
+      changes: undefined,
+    }
+    this.#hosts = [...profiles, seedProfile].map((profile, number) => {
+      this.#numbers.set(profile.id, number)
+      const up = this.#network.addLink(profile.upBps / 1000)
+      const down = this.#network.addLink(profile.downBps / 1000)
+      return new SimHost({ number, profile, links: { up, down }, pieces: this.#pieces, now })
+    })
+    const seed = this.#hosts.at(-1)
+    if (seed === undefined) throw new RangeError('a run needs a SuperNode')
+    this.#seed = seed
+    seed.state = 'here'
+    this.#exchange = new Exchange({
+      queue: this.#queue,
+      network: this.#network,
+      hosts: this.#hosts,
+      numberOf: (host) => this.#numbers.get(host),
+      geometry: () => this.#geometry,
+      urgentOf: (host) => this.#readers.get(host)?.urgent ?? [],
+      verifyMsPerByte: scenario.verifyMsPerMiB / (KB * KB),
+      seed,
+      report: (child, type, parent, piece) => {
+        const about = { host: child.profile.id, task: this.#task, parent }
+        this.#tell(child, () =>
+          this.#supernode.receive(type === 'bad' ? { type, ...about, piece } : { type, ...about }),
+        )
+      },
+      stored: (host, index) => this.#stored(host, index),
+    })
+    this.#supernode = new SimSupernode({
+      seed: scenario.seed,
+      linkRate: scenario.seedRateBps / 1000,
+      ...(options.policy && { policy: options.policy }),
+      now,
+      clock: options.clock,
+      wakeTurn: (at) => void this.#queue.schedule(at, kinds.turn),
+      wakeTick: (at) => this.#wakeTick(at),
+      send: (plan, at) => this.#sendPlan(plan, at),
+    })
+  }
+
+  run(): RunResult {
+    for (const { profile } of this.#hosts) {
+      if (profile.id !== this.#seed.profile.id) this.#introduce(profile)
+    }
+    const rounds = this.#scenario.rounds ?? 1
+    for (let round = 0; round < rounds; round++) {
+      if (round > 0) this.#nextContent(round)
+      this.#startRound()
+      this.#play()
+    }
+    return resultOf({
+      scenario: this.#scenario,
+      geometry: this.#geometry,
+      hosts: this.#hosts.filter(({ profile }) => !profile.isSeed),
+      seedSentBytes: this.#hosts.reduce((sum, { record }) => sum + record.fromSeed, 0),
+      startedAtMs: this.#roundStartMs,
+      endedAtMs: this.#queue.now,
+      supernode: this.#supernode,
+      readers: [...this.#readers.values()],
+    })
+  }
+
+  #introduce(profile: SimHost['profile']): void {
+    this.#supernode.hostUp({
+      type: 'host-up',
+      host: profile.id,
+      ...(profile.isRateKnown ? { upBps: profile.upBps, downBps: profile.downBps } : {}),
+      ...(this.#scenario.zones === undefined ? {} : { location: [`zone-${profile.zone}`] }),
+    })
+  }
+
+  #startRound(): void {
+    const { origin, supernodeLoss } = this.#scenario
+    const now = this.#queue.now
+    this.#roundStartMs = now
+    this.#lastPieceMs = now
+    const ready = {
+      type: 'task-ready',
+      task: this.#task,
+      stripes: this.#geometry.stripes,
+      pieces: this.#pieces,
+    } as const
+    if (origin === undefined) {
+      this.#seed.fill()
+      this.#supernode.apply(ready)
+    } else {
+      this.#originPieces = 0
+      this.#scheduleMessage(now + origin.firstByteMs, () => {
+        this.#supernode.apply(ready)
+        this.#readOrigin()
+      })
+    }
+    this.#queue.schedule(now + LOOK_MS, kinds.look, this.#seed.number)
+    for (const host of this.#hosts) {
+      if (host === this.#seed || host.state === 'dead' || host.state === 'silent') continue
+      if (host.profile.isSeed) host.fill()
+      else this.#left++
+      this.#queue.schedule(now + host.profile.joinAtMs, kinds.join, host.number)
+      const { dies, changes } = host.profile
+      if (dies !== undefined) this.#queue.schedule(now + dies.atMs, kinds.dies, host.number)
+      if (changes !== undefined)
+        this.#queue.schedule(now + changes.atMs, kinds.changes, host.number)
+    }
+    if (supernodeLoss !== undefined) {
+      this.#queue.schedule(now + supernodeLoss.atMs, kinds.supernodeStops)
+      this.#queue.schedule(now + supernodeLoss.atMs + supernodeLoss.forMs, kinds.supernodeStarts)
+    }
+  }
+
+  #nextContent(round: number): void {
+    this.#supernode.forget(this.#task)
+    this.#task = taskIdOf(round)
+    this.#readers.clear()
+    for (const host of this.#hosts) host.reset(this.#pieces, () => this.#queue.now)
+  }
+
+  #play(): void {
+    const event: SimEvent = { kind: 0, a: 0, b: 0, c: 0 }
+    while (this.#left > 0 && this.#queue.next(event)) {
+      if (!this.#exchange.handle(event.kind, event.a, event.b)) this.#on(event)
+      this.#network.settle()
+      if (this.#queue.now - this.#lastPieceMs > STALLED_MS) {
+        throw new Error(
+          `the swarm stands still at ${Math.round(this.#queue.now)} ms, ${this.#left} hosts lack pieces`,
+        )
+      }
+    }
+  }
+
+  #on({ kind, a }: SimEvent): void {
+    if (kind === kinds.turn) return this.#supernode.turn()
+    if (kind === kinds.tick) {
+      this.#tickEvent = undefined
+      return this.#supernode.tick()
+    }
+    if (kind === kinds.plan) return this.#planArrives(a)
+    if (kind === kinds.message) return this.#messageArrives(a)
+    if (kind === kinds.supernodeStops) return this.#supernodeStops()
+    if (kind === kinds.supernodeStarts) return this.#supernodeStarts()
+    if (kind === kinds.originPiece) return this.#originPiece()
+    const host = this.#hosts[a]
+    if (host === undefined) return
+    if (kind === kinds.join) return this.#join(host)
+    if (kind === kinds.rejoin) return this.#sendJoin(host)
+    if (kind === kinds.report) return this.#report(host)
+    if (kind === kinds.look) return this.#look(host)
+    if (kind === kinds.dies) return this.#dies(host)
+    if (kind === kinds.changes) this.#changes(host)
+  }
+
+  // ---- a host's part ----
+
+  #join(host: SimHost): void {
+    const now = this.#queue.now
+    host.state = 'here'
+    host.record.joinedAtMs = now
+    if (host.isComplete) host.record.finishedAtMs = now
+    else {
+      host.plan(this.#geometry, this.#seed.profile.id)
+      const { reader } = this.#scenario
+      if (reader !== undefined) {
+        this.#readers.set(
+          host,
+          new Reader({
+            ...reader,
+            pieces: this.#pieces,
+            geometry: this.#geometry,
+            bps: host.profile.downBps,
+            seed: this.#scenario.seed + host.number,
+          }),
+        )
+      }
+      this.#queue.schedule(now + LOOK_MS, kinds.look, host.number)
+      this.#queue.schedule(now + REPORT_MS, kinds.report, host.number)
+    }
+    this.#sendJoin(host)
+  }
+
+  #sendJoin(host: SimHost): void {
+    if (host.state !== 'here') return
+    this.#tell(host, () =>
+      this.#supernode.receive({
+        type: 'join',
+        host: host.profile.id,
+        task: this.#task,
+        have: host.have,
+      }),
+    )
+  }
+
+  #report(host: SimHost): void {
+    if (host.state !== 'here' || host.planner === undefined) return
+    const about = { host: host.profile.id, task: this.#task, have: host.have }
+    this.#tell(host, () => this.#supernode.receive({ type: 'progress', ...about }))
+    if (!host.isComplete)
+      this.#queue.schedule(this.#queue.now + REPORT_MS, kinds.report, host.number)
+  }
+
+  #look(host: SimHost): void {
+    if (host.state !== 'here') return
+    for (const { receiver, stripe, share } of host.pace.slow(this.#queue.now)) {
+      const child = this.#hosts[Number(receiver)]
+      if (child === undefined || child.isComplete) continue
+      const slow = {
+        type: 'slow',
+        task: this.#task,
+        child: child.profile.id,
+        stripe,
+        share,
+      } as const
+      if (host === this.#seed) this.#supernode.apply({ ...slow, host: 'seed' })
+      else {
+        this.#tell(host, () => this.#supernode.receive({ ...slow, host: host.profile.id }))
+      }
+    }
+    if (host === this.#seed) {
+      this.#queue.schedule(this.#queue.now + LOOK_MS, kinds.look, host.number)
+      return
+    }
+    const { planner } = host
+    if (planner === undefined || host.isComplete) return
+    this.#tellRates(host)
+    this.#exchange.pump(host)
+    this.#queue.schedule(this.#queue.now + LOOK_MS, kinds.look, host.number)
+  }
+
+  /** News of the link go out at once. */
+  #tellRates(host: SimHost): void {
+    const downBps = host.link.downBps(this.#queue.now)
+    if (downBps === undefined || Math.abs(downBps - host.toldBps) < 0.1 * host.toldBps) return
+    host.toldBps = downBps
+    this.#tell(host, () =>
+      this.#supernode.receive({ type: 'rates', host: host.profile.id, downBps }),
+    )
+  }
+
+  #stored(host: SimHost, index: PieceIndex): void {
+    const now = this.#queue.now
+    this.#lastPieceMs = now
+    this.#readers.get(host)?.stored(index, now)
+    if (!host.isComplete || host.record.finishedAtMs !== undefined) return
+    host.record.finishedAtMs = now
+    this.#left--
+    this.#report(host)
+    host.planner = undefined
+  }
+
+  #dies(host: SimHost): void {
+    if (host.state !== 'here' || host.record.finishedAtMs !== undefined) return
+    this.#left--
+    const way = host.profile.dies?.way
+    host.state = way === 'cut' ? 'silent' : 'dead'
+    if (way === 'cut') this.#exchange.cut(host)
+    else this.#exchange.died(host)
+    host.planner = undefined
+    this.#scheduleMessage(this.#queue.now + GRACE_MS, () =>
+      this.#supernode.receive({ type: 'host-down', host: host.profile.id }),
+    )
+  }
+
+  #changes(host: SimHost): void {
+    const factor = host.profile.changes?.factor ?? 1
+    this.#network.setCapacity(host.up, (factor * host.profile.upBps) / 1000)
+    this.#network.setCapacity(host.down, (factor * host.profile.downBps) / 1000)
+  }
+
+  // ---- the SuperNode's part ----
+
+  /** What the host says arrives half a round trip later. */
+  #tell(host: SimHost, deliver: () => void): void {
+    host.record.messagesUp++
+    this.#scheduleMessage(this.#queue.now + this.#latency(host), deliver)
+  }
+
+  #scheduleMessage(at: number, deliver: () => void): void {
+    const key = this.#nextKey++
+    this.#messages.set(key, deliver)
+    this.#queue.schedule(at, kinds.message, key)
+  }
+
+  #messageArrives(key: number): void {
+    this.#messages.get(key)?.()
+    this.#messages.delete(key)
+  }
+
+  /** The scheduler waits for one tick at a time. */
+  #wakeTick(at: number): void {
+    if (this.#tickEvent !== undefined) this.#queue.cancel(this.#tickEvent)
+    this.#tickEvent = this.#queue.schedule(at, kinds.tick)
+  }
+
+  #sendPlan(plan: Plan, at: number): void {
+    const host = this.#hosts[this.#numbers.get(plan.host) ?? -1]
+    if (host === undefined || plan.task !== this.#task) return
+    const key = this.#nextKey++
+    this.#plans.set(key, plan)
+    this.#queue.schedule(at + this.#latency(host), kinds.plan, key)
+  }
+
+  #planArrives(key: number): void {
+    const plan = this.#plans.get(key)
+    this.#plans.delete(key)
+    const host = this.#hosts[this.#numbers.get(plan?.host ?? hostIdOf(0)) ?? -1]
+    if (plan === undefined || host === undefined || plan.task !== this.#task) return
+    host.record.messagesDown++
+    if (host.planner === undefined || host.state !== 'here') return
+    const seed = this.#seed.profile.id
+    const parents = plan.parents.map((parent) => (parent === 'seed' ? seed : parent))
+    this.#exchange.abort(host.planner.setPlan({ parents, spares: plan.spares }))
+    this.#exchange.pump(host)
+  }
+
+  #readOrigin(): void {
+    const { origin } = this.#scenario
+    if (origin === undefined || this.#originPieces >= this.#pieces) return
+    const ms = (1000 * this.#geometry.pieceSize) / origin.rateBps
+    this.#queue.schedule(this.#queue.now + ms, kinds.originPiece)
+  }
+
+  #originPiece(): void {
+    const index = this.#originPieces++
+    this.#lastPieceMs = this.#queue.now
+    this.#seed.add(index)
+    this.#exchange.released(this.#seed, index)
+    this.#readOrigin()
+  }
+
+  #supernodeStops(): void {
+    this.#supernode.stop()
+    this.#seed.state = 'dead'
+    this.#exchange.died(this.#seed)
+  }
+
+  #supernodeStarts(): void {
+    this.#supernode.start()
+    this.#seed.state = 'here'
+    this.#supernode.apply({
+      type: 'task-ready',
+      task: this.#task,
+      stripes: this.#geometry.stripes,
+      pieces: this.#pieces,
+    })
+    for (const host of this.#hosts) {
+      if (host === this.#seed || host.state !== 'here') continue
+      this.#introduce(host.profile)
+      // Sessions come back as each host tries again.
+      const afterMs = (RECONNECT_MS * host.number) / this.#hosts.length
+      this.#queue.schedule(this.#queue.now + afterMs, kinds.rejoin, host.number)
+    }
+  }
+
+  #latency(host: SimHost): number {
+    return host.profile.latencyMs + this.#seed.profile.latencyMs
+  }
+}
+
+function cutOf({ sizeBytes, pieceBytes, stripes }: Scenario): Geometry {
+  const usual = geometryOf(sizeBytes)
+  return {
+    contentLength: sizeBytes,
+    pieceSize: pieceBytes ?? usual.pieceSize,
+    stripes: stripes ?? usual.stripes,
+  }
+}
+
+function taskIdOf(round: number): TaskId {
+  return round.toString(16).padStart(64, '0') as TaskId // 64 hexadecimal digits, as TaskIdSchema asks
+}
