@@ -124,6 +124,8 @@ const Progress = message('progress', {
   have: BitfieldTextSchema,
   received: BytesBySourceSchema,
   from: Type.Optional(Type.Array(SenderSchema, { maxItems: MAX_REPORTED_SENDERS })),
+  /** The most that the host was seen to receive lately, bytes per second. */
+  downBps: Type.Optional(Count),
 })
 
 /** A parent of the host does not answer. */
@@ -134,6 +136,14 @@ const Bad = message('bad', {
   task: TaskIdSchema,
   parent: HostIdSchema,
   piece: Type.Integer({ minimum: 0 }),
+})
+
+/** A host that fetches a stripe from this one takes it slower than the others do: this part of what the fastest takes. */
+const Slow = message('slow', {
+  task: TaskIdSchema,
+  child: HostIdSchema,
+  stripe: Type.Integer({ minimum: 0, maximum: 15 }),
+  share: Type.Number({ minimum: 0, maximum: 1 }),
 })
 
 /** The host no longer has or wants the task. */
@@ -148,7 +158,16 @@ const Fetched = message('fetched', {
   message: Type.Optional(Type.String({ maxLength: 2048 })),
 })
 
-export const HostMessageSchema = Type.Union([Hello, Join, Progress, Lost, Bad, Leave, Fetched])
+export const HostMessageSchema = Type.Union([
+  Hello,
+  Join,
+  Progress,
+  Lost,
+  Bad,
+  Slow,
+  Leave,
+  Fetched,
+])
 export type HostMessage = Static<typeof HostMessageSchema>
 
 /**

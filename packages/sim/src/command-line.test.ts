@@ -8,6 +8,16 @@ function onlyRun(words: string) {
   return request.runs[0]?.scenario
 }
 
+function complaintAbout(words: string): string {
+  try {
+    parseCommandLine(words.split(' '))
+    return 'none'
+  } catch (error) {
+    const { message, hint } = error as { message: string; hint?: string }
+    return `${message}; ${hint}`
+  }
+}
+
 it('flags make a scenario', () => {
   expect(
     onlyRun('--hosts 7 --size 10MB --slow 10%:0.5:known --die 5%:2s:cut --rounds 2'),
@@ -51,14 +61,7 @@ it.each([
   ['--scenario deth', /'deth'.*did you mean deaths/],
   ['--hosts', /hosts/],
 ])('%s is told in one line', (words, says) => {
-  const attempt = () => parseCommandLine(words.split(' '))
-  expect(attempt).toThrow()
-  try {
-    attempt()
-  } catch (error) {
-    const { message, hint } = error as { message: string; hint?: string }
-    expect(`${message}; ${hint}`).toMatch(says)
-  }
+  expect(complaintAbout(words)).toMatch(says)
 })
 
 it('the help names every flag', () => {

@@ -30,19 +30,20 @@ describe('EventQueue', () => {
         const queue = new EventQueue()
         const event: SimEvent = { kind: 0, a: 0, b: 0, c: 0 }
         const model: { id: number; at: number; name: number }[] = []
+        const seen: { came: number[] | undefined; due: number[] | undefined }[] = []
+        const sizes: { is: number; due: number }[] = []
         let names = 0
         for (const step of all) {
           const picked = 'pick' in step ? model[step.pick % Math.max(1, model.length)] : undefined
           if (step.do === 'schedule') {
             const name = names++
             const at = Math.max(step.at, queue.now)
-            model.push({ id: queue.schedule(step.at, 7, name, -name, 3), at, name })
+            model.push({ id: queue.schedule(step.at, 7, name, 2 * name, 3), at, name })
           } else if (step.do === 'next') {
             model.sort((a, b) => a.at - b.at || a.name - b.name)
             const first = model.shift()
-            expect(queue.next(event)).toBe(first !== undefined)
-            const { at = queue.now, name = event.a } = first ?? {}
-            expect([queue.now, event.a, event.b]).toEqual([at, name, event.b])
+            const came = queue.next(event) ? [queue.now, event.a, event.b] : undefined
+            seen.push({ came, due: first && [first.at, first.name, 2 * first.name] })
           } else if (picked !== undefined && step.do === 'reschedule') {
             picked.at = Math.max(step.at, queue.now)
             queue.reschedule(picked.id, step.at)
@@ -50,8 +51,10 @@ describe('EventQueue', () => {
             queue.cancel(picked.id)
             model.splice(model.indexOf(picked), 1)
           }
-          expect(queue.size).toBe(model.length)
+          sizes.push({ is: queue.size, due: model.length })
         }
+        for (const { came, due } of seen) expect(came).toEqual(due)
+        for (const { is, due } of sizes) expect(is).toBe(due)
       }),
     )
   })

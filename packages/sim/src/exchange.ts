@@ -1,4 +1,11 @@
-import { type Geometry, type HostId, type PieceIndex, pieceLength, stripeOf } from '@df/proto'
+import {
+  type Geometry,
+  type HostId,
+  type PieceIndex,
+  pieceLength,
+  stripeOf,
+  type TaskId,
+} from '@df/proto'
 import { type Fetch, type FetchFailure, type Stream, serveKey } from '@df/scheduling'
 import type { EventQueue } from './event-queue.ts'
 import type { Network } from './network.ts'
@@ -6,7 +13,7 @@ import type { SimHost } from './sim-host.ts'
 import { type Transfer, type TransferId, Transfers } from './transfers.ts'
 
 /** Kinds of events that are the exchange's. `a` is a transfer and `b` its serial number, if not said otherwise. */
-export const exchangeEvent = {
+const exchangeEvent = {
   flowEnd: 1,
   asked: 2,
   arrived: 3,
@@ -33,6 +40,7 @@ export interface ExchangeOptions {
   hosts: readonly SimHost[]
   numberOf(host: HostId): number | undefined
   geometry(): Geometry
+  task(): TaskId
   /** What the readers of the host wait for. */
   urgentOf(host: SimHost): readonly { start: PieceIndex; end: PieceIndex }[]
   verifyMsPerByte: number
@@ -248,11 +256,11 @@ export class Exchange {
   /** A piece that was sent as its turn in the tree was. */
   #streamOf({ fetch, child, parent }: Transfer): Stream | undefined {
     if (fetch.priority !== 'tree') return undefined
-    const { hosts, seed } = this.#options
+    const { hosts, seed, task } = this.#options
     return {
-      task: '',
+      task: task(),
       stripe: stripeOf(this.#options.geometry(), fetch.index),
-      receiver: String(child),
+      receiver: (hosts[child] ?? seed).profile.id,
       isWhole: (hosts[parent] ?? seed).isComplete,
     }
   }
@@ -260,7 +268,7 @@ export class Exchange {
   #sendEnded(transfer: Transfer, isThrough: boolean): void {
     const { parent } = this.#ends(transfer)
     const stream = this.#streamOf(transfer)
-    parent.serve.finished(transfer.id)
+    parent.serve.finished(transfer.id, this.#options.queue.now)
     if (stream !== undefined) parent.pace.ended(stream, isThrough, this.#options.queue.now)
   }
 

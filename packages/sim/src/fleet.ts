@@ -20,7 +20,7 @@ export interface HostProfile {
   readonly changes: { atMs: number; factor: number } | undefined
 }
 
-export function hostIdOf(index: number): HostId {
+function hostIdOf(index: number): HostId {
   return index.toString(16).padStart(32, '0') as HostId // 32 hexadecimal digits, as HostIdSchema asks
 }
 
@@ -58,6 +58,24 @@ export function buildFleet(scenario: Scenario): HostProfile[] {
           : undefined,
     }
   })
+}
+
+/** The SuperNode's own copy, as one more host. */
+export function seedProfile({ seedRateBps, latencyMs }: Scenario): HostProfile {
+  return {
+    id: hostIdOf(0),
+    upBps: seedRateBps,
+    downBps: seedRateBps,
+    isRateKnown: true,
+    zone: 0,
+    latencyMs: latencyMs[0] / 2,
+    joinAtMs: 0,
+    isSlow: false,
+    isCorrupt: false,
+    isSeed: true,
+    dies: undefined,
+    changes: undefined,
+  }
 }
 
 function joinTimesOf({ joins, hosts }: Scenario, random: SeededRandom): number[] {

@@ -12,12 +12,14 @@ export interface FloorFacts {
  */
 export function fleetFloorMs({ sizeBytes, seedRateBps, hosts }: FloorFacts): number {
   const slowest = Math.min(...hosts.map(({ downBps }) => downBps))
-  return 1000 * Math.max(sizeBytes / slowest, sharedFloorS({ sizeBytes, seedRateBps, hosts }))
+  const sum = hosts.reduce((total, { upBps }) => total + upBps, seedRateBps)
+  const shared = (hosts.length * sizeBytes) / sum
+  return 1000 * Math.max(sizeBytes / slowest, sizeBytes / seedRateBps, shared)
 }
 
-/** The least time for one host of the fleet: its own link, and what the fleet as a whole can send. Milliseconds. */
-export function hostFloorMs(facts: FloorFacts, downBps: number): number {
-  return 1000 * Math.max(facts.sizeBytes / downBps, sharedFloorS(facts))
+/** The least time for one host, which may be done before others: its own link, and the seed's. Milliseconds. */
+export function hostFloorMs({ sizeBytes, seedRateBps }: FloorFacts, downBps: number): number {
+  return 1000 * Math.max(sizeBytes / downBps, sizeBytes / seedRateBps)
 }
 
 /** With whole pieces the last host has one more piece time to wait for each doubling of the fleet. Milliseconds. */
@@ -25,10 +27,4 @@ export function granularFloorMs(facts: FloorFacts, pieceBytes: number): number {
   const slowest = Math.min(...facts.hosts.map(({ downBps }) => downBps))
   const hops = Math.ceil(Math.log2(Math.max(1, facts.hosts.length)))
   return fleetFloorMs(facts) + (1000 * hops * pieceBytes) / slowest
-}
-
-function sharedFloorS({ sizeBytes, seedRateBps, hosts }: FloorFacts): number {
-  // What a fast fleet cannot take is not sent: a host's need is bounded by its own link, which the other terms say.
-  const sum = hosts.reduce((total, { upBps }) => total + upBps, seedRateBps)
-  return Math.max(sizeBytes / seedRateBps, (hosts.length * sizeBytes) / sum)
 }

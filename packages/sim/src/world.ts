@@ -1,47 +1,18 @@
-import {
-  type Geometry,
-  geometryOf,
-  type HostId,
-  type PieceIndex,
-  pieceCount,
-  type TaskId,
-} from '@df/proto'
+import { type Geometry, type HostId, type PieceIndex, pieceCount } from '@df/proto'
 import type { PlacementPolicy } from '@df/scheduling'
+import { cutOf, taskIdOf } from './content.ts'
 import { type EventId, EventQueue, type SimEvent } from './event-queue.ts'
 import { Exchange } from './exchange.ts'
-import { buildFleet, hostIdOf } from './fleet.ts'
+import { buildFleet, seedProfile } from './fleet.ts'
 import { Network } from './network.ts'
+import { Post } from './post.ts'
 import { Reader } from './reader.ts'
 import { type RunResult, resultOf } from './result.ts'
 import type { Scenario } from './scenario.ts'
 import { SimHost } from './sim-host.ts'
 import { type Plan, SimSupernode } from './sim-supernode.ts'
+import { GRACE_MS, kinds, LOOK_MS, RECONNECT_MS, REPORT_MS, STALLED_MS } from './world-events.ts'
 
-const kinds = {
-  turn: 32,
-  tick: 33,
-  plan: 34,
-  join: 35,
-  report: 36,
-  look: 37,
-  dies: 38,
-  changes: 39,
-  originPiece: 40,
-  supernodeStops: 41,
-  supernodeStarts: 42,
-  rejoin: 43,
-  message: 44,
-} as const
-
-/** Pace of a host's reports, and of its own look at whether a stripe lags. */
-const REPORT_MS = 1000
-const LOOK_MS = 100
-/** A session that is lost is tried again after at most so long. */
-const RECONNECT_MS = 1000
-/** A host that is gone leaves its swarms after this (supernode/swarm). */
-const GRACE_MS = 2000
-/** What follows a host that is lost is over well before: a run that stands still this long has failed. */
-const STALLED_MS = 60_000
 const KB = 1024
 
 export interface RunOptions {
@@ -68,9 +39,7 @@ class World {
   readonly #geometry: Geometry
   readonly #pieces: number
   readonly #readers = new Map<SimHost, Reader>()
-  readonly #plans = new Map<number, Plan>()
-  readonly #messages = new Map<number, () => void>()
-  #nextKey = 0
+  readonly #post = new Post(this.#queue, kinds.message)
   #task = taskIdOf(0)
   #roundStartMs = 0
   #left = 0
@@ -85,21 +54,7 @@ class World {
     this.#network = new Network(this.#queue, 1)
     const now = () => this.#queue.now
     const profiles = buildFleet(scenario)
-    const seedProfile = {
-      id: hostIdOf(0),
-      upBps: scenario.seedRateBps,
-      downBps: scenario.seedRateBps,
-      isRateKnown: true,
-      zone: 0,
-      latencyMs: scenario.latencyMs[0] / 2,
-      joinAtMs: 0,
-      isSlow: false,
-      isCorrupt: false,
-      isSeed: true,
-      dies: undefined,
-      changes: undefined,
-    }
-    this.#hosts = [...profiles, seedProfile].map((profile, number) => {
+    this.#hosts = [...profiles, seedProfile(scenario)].map((profile, number) => {
       this.#numbers.set(profile.id, number)
       const up = this.#network.addLink(profile.upBps / 1000)
       const down = this.#network.addLink(profile.downBps / 1000)
@@ -115,6 +70,7 @@ class World {
       hosts: this.#hosts,
       numberOf: (host) => this.#numbers.get(host),
       geometry: () => this.#geometry,
+      task: () => this.#task,
       urgentOf: (host) => this.#readers.get(host)?.urgent ?? [],
       verifyMsPerByte: scenario.verifyMsPerMiB / (KB * KB),
       seed,
@@ -185,7 +141,7 @@ class World {
       this.#supernode.apply(ready)
     } else {
       this.#originPieces = 0
-      this.#scheduleMessage(now + origin.firstByteMs, () => {
+      this.#post.send(now + origin.firstByteMs, () => {
         this.#supernode.apply(ready)
         this.#readOrigin()
       })
@@ -233,8 +189,7 @@ class World {
       this.#tickEvent = undefined
       return this.#supernode.tick()
     }
-    if (kind === kinds.plan) return this.#planArrives(a)
-    if (kind === kinds.message) return this.#messageArrives(a)
+    if (kind === kinds.message) return this.#post.arrive(a)
     if (kind === kinds.supernodeStops) return this.#supernodeStops()
     if (kind === kinds.supernodeStarts) return this.#supernodeStarts()
     if (kind === kinds.originPiece) return this.#originPiece()
@@ -299,7 +254,7 @@ class World {
   #look(host: SimHost): void {
     if (host.state !== 'here') return
     for (const { receiver, stripe, share } of host.pace.slow(this.#queue.now)) {
-      const child = this.#hosts[Number(receiver)]
+      const child = this.#hosts[this.#numbers.get(receiver) ?? -1]
       if (child === undefined || child.isComplete) continue
       const slow = {
         type: 'slow',
@@ -353,7 +308,7 @@ class World {
     if (way === 'cut') this.#exchange.cut(host)
     else this.#exchange.died(host)
     host.planner = undefined
-    this.#scheduleMessage(this.#queue.now + GRACE_MS, () =>
+    this.#post.send(this.#queue.now + GRACE_MS, () =>
       this.#supernode.receive({ type: 'host-down', host: host.profile.id }),
     )
   }
@@ -369,18 +324,7 @@ class World {
   /** What the host says arrives half a round trip later. */
   #tell(host: SimHost, deliver: () => void): void {
     host.record.messagesUp++
-    this.#scheduleMessage(this.#queue.now + this.#latency(host), deliver)
-  }
-
-  #scheduleMessage(at: number, deliver: () => void): void {
-    const key = this.#nextKey++
-    this.#messages.set(key, deliver)
-    this.#queue.schedule(at, kinds.message, key)
-  }
-
-  #messageArrives(key: number): void {
-    this.#messages.get(key)?.()
-    this.#messages.delete(key)
+    this.#post.send(this.#queue.now + this.#latency(host), deliver)
   }
 
   /** The scheduler waits for one tick at a time. */
@@ -391,22 +335,16 @@ class World {
 
   #sendPlan(plan: Plan, at: number): void {
     const host = this.#hosts[this.#numbers.get(plan.host) ?? -1]
-    if (host === undefined || plan.task !== this.#task) return
-    const key = this.#nextKey++
-    this.#plans.set(key, plan)
-    this.#queue.schedule(at + this.#latency(host), kinds.plan, key)
+    if (host !== undefined) this.#post.send(at + this.#latency(host), () => this.#take(host, plan))
   }
 
-  #planArrives(key: number): void {
-    const plan = this.#plans.get(key)
-    this.#plans.delete(key)
-    const host = this.#hosts[this.#numbers.get(plan?.host ?? hostIdOf(0)) ?? -1]
-    if (plan === undefined || host === undefined || plan.task !== this.#task) return
+  #take(host: SimHost, { task, parents, spares }: Plan): void {
+    if (task !== this.#task) return
     host.record.messagesDown++
     if (host.planner === undefined || host.state !== 'here') return
     const seed = this.#seed.profile.id
-    const parents = plan.parents.map((parent) => (parent === 'seed' ? seed : parent))
-    this.#exchange.abort(host.planner.setPlan({ parents, spares: plan.spares }))
+    const known = parents.map((parent) => (parent === 'seed' ? seed : parent))
+    this.#exchange.abort(host.planner.setPlan({ parents: known, spares }))
     this.#exchange.pump(host)
   }
 
@@ -452,17 +390,4 @@ class World {
   #latency(host: SimHost): number {
     return host.profile.latencyMs + this.#seed.profile.latencyMs
   }
-}
-
-function cutOf({ sizeBytes, pieceBytes, stripes }: Scenario): Geometry {
-  const usual = geometryOf(sizeBytes)
-  return {
-    contentLength: sizeBytes,
-    pieceSize: pieceBytes ?? usual.pieceSize,
-    stripes: stripes ?? usual.stripes,
-  }
-}
-
-function taskIdOf(round: number): TaskId {
-  return round.toString(16).padStart(64, '0') as TaskId // 64 hexadecimal digits, as TaskIdSchema asks
 }

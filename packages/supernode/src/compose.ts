@@ -20,9 +20,9 @@ import {
 } from '@df/kit'
 import { AnonymousTokens } from '@df/oci'
 import type { PreheatRequest, TaskId } from '@df/proto'
-import { createEventLog, createSchedulerState } from '@df/scheduling'
+import { createEventLog, createSchedulerState, ReceiverPace } from '@df/scheduling'
 import { createContentStore, Spool } from '@df/storage'
-import { createPieceServer } from '@df/transfer'
+import { createPieceServer, PaceWatch } from '@df/transfer'
 import type { FastifyInstance } from 'fastify'
 import type { SupernodeConfig } from './config.ts'
 import { EventLogFile } from './event-log-file.ts'
@@ -152,7 +152,9 @@ export async function composeSupernode(
     const swarm = swarms.get(task)
     if (swarm !== undefined) swarm.uploadedBytes += bytes
   }
+  const pace = new ReceiverPace()
   const pieces = createPieceServer({
+    pace,
     content: seedContent(store, (task, generation) => {
       return swarms.get(task)?.isGrowing(generation) === true
     }),
@@ -226,6 +228,19 @@ export async function composeSupernode(
       { start: async () => {}, stop: async () => loop.stop() },
       { start: async () => swarms.start(), stop: () => swarms.stop() },
       preheats,
+      new PaceWatch({
+        pace,
+        now: nowMs,
+        report: ({ receiver, ...slow }) =>
+          loop.apply({
+            type: 'slow',
+            host: 'seed',
+            task: slow.task,
+            child: receiver,
+            stripe: slow.stripe,
+            share: slow.share,
+          }),
+      }),
       edge,
     ],
     ready: () => bound?.url ?? '',

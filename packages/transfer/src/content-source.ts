@@ -9,6 +9,8 @@ export interface ContentSource {
 export interface ServedContent {
   readonly geometry: Geometry
   readonly generation: string
+  /** All of it is here, or comes evenly: no stripe has to wait for another host. */
+  readonly isWhole: boolean
   /** Whether the piece is stored and may be served (it has a proof). */
   has(index: PieceIndex): boolean
   /** Whether a piece that is absent may still come; false means it will not. */

@@ -8,6 +8,7 @@ export {
   type OriginRequest,
   type OriginResponse,
 } from './origin-client.ts'
+export { PaceWatch } from './pace-watch.ts'
 export {
   createPieceClient,
   type FetchedPiece,

@@ -8,15 +8,17 @@ import {
 import { BufferPool, problemOf, type TokenBucket } from '@df/kit'
 import {
   AppError,
+  type HostId,
   headers,
   isTaskId,
   type PieceIndex,
   type PiecePriority,
   pieceAt,
   pieceSpan,
+  stripeOf,
   type TaskId,
 } from '@df/proto'
-import { RateEstimate, serveKey } from '@df/scheduling'
+import { RateEstimate, type ReceiverPace, serveKey } from '@df/scheduling'
 import { awaitPiece } from './await-piece.ts'
 import type { ContentSource, ServedContent } from './content-source.ts'
 import { writeBody } from './response-writer.ts'
@@ -34,6 +36,8 @@ export interface PieceServerOptions {
   uploads: TokenBucket
   /** Told what goes out, so that it knows what the link carries; one of the server's own when absent. */
   link?: RateEstimate
+  /** Told what goes out to whom, so that it knows who is slow. */
+  pace?: ReceiverPace
   holdMs?: number
   /** Monotonic clock, in milliseconds. */
   now?: () => number
@@ -67,10 +71,17 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
       let content: ServedContent | undefined
       try {
         if (!isTaskId(task)) throw new AppError('TASK_NOT_FOUND', 'that is not a task id')
-        options.tickets.verify(oneHeader(request, headers.ticket), task)
+        const ticket = options.tickets.verify(oneHeader(request, headers.ticket), task)
         content = await options.content.open(task)
         if (content === undefined) throw new AppError('TASK_NOT_FOUND', 'the task is not here')
-        await serve({ request, response, task, content, signal: gone.signal })
+        await serve({
+          request,
+          response,
+          task,
+          receiver: ticket.host,
+          content,
+          signal: gone.signal,
+        })
       } catch (error) {
         if (!gone.signal.aborted) refuse(response, task, error)
       } finally {
@@ -83,11 +94,13 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
     request: IncomingMessage
     response: ServerResponse
     task: TaskId
+    receiver: HostId
     content: ServedContent
     signal: AbortSignal
   }
 
-  async function serve({ request, response, task, content, signal }: Exchange): Promise<void> {
+  async function serve(exchange: Exchange): Promise<void> {
+    const { request, response, task, receiver, content, signal } = exchange
     const { contentLength } = content.geometry
     const asked = parseRangeHeader(request.headers.range, contentLength)
     if (asked === 'unsatisfiable') {
@@ -119,13 +132,28 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
       response.end()
       return
     }
-    const leave = await queue.enter(serveKey(priority, first), signal)
+    const leave = await queue.enter(serveKey(priority, first), receiver, signal)
+    const ended = priority === 'tree' ? paced(exchange, first) : undefined
     try {
       head()
       await sendRange({ content, range, response, signal, task })
       response.end()
+      ended?.(true)
     } finally {
+      ended?.(false)
       leave()
+    }
+  }
+
+  /** Counts a send of a piece for {@link ReceiverPace}; the result is to be called at its end, and again does nothing. */
+  function paced({ task, receiver, content }: Exchange, index: PieceIndex) {
+    const { geometry, isWhole } = content
+    const stream = { task, stripe: stripeOf(geometry, index), receiver, isWhole }
+    options.pace?.started(stream, now())
+    let isOver = false
+    return (isThrough: boolean) => {
+      if (!isOver) options.pace?.ended(stream, isThrough, now())
+      isOver = true
     }
   }
 

@@ -13,10 +13,10 @@ describe('SendQueue', () => {
         fc.uniqueArray(fc.nat(1000), { minLength: 1, maxLength: 20 }),
         async (keys) => {
           const queue = new SendQueue({ slots: 1 })
-          const leave = await queue.enter(-1, never)
+          const leave = await queue.enter(-1, 'receiver', never)
           const order: number[] = []
           const all = keys.map(async (key) => {
-            const done = await queue.enter(key, never)
+            const done = await queue.enter(key, 'receiver', never)
             order.push(key)
             await turn()
             done()
@@ -36,7 +36,7 @@ describe('SendQueue', () => {
     let most = 0
     await Promise.all(
       Array.from({ length: 20 }, async (_, key) => {
-        const leave = await queue.enter(key, never)
+        const leave = await queue.enter(key, 'receiver', never)
         most = Math.max(most, queue.sending)
         await turn()
         leave()
@@ -47,8 +47,8 @@ describe('SendQueue', () => {
 
   test('a slow receiver does not hold a slot against others', async () => {
     const queue = new SendQueue({ slots: 1, slowAfterMs: 20, maxSends: 4 })
-    const slow = await queue.enter(0, never)
-    const other = await queue.enter(1, never)
+    const slow = await queue.enter(0, 'receiver', never)
+    const other = await queue.enter(1, 'receiver', never)
     expect(queue.sending).toBe(2)
     other()
     slow()
@@ -57,16 +57,16 @@ describe('SendQueue', () => {
 
   test('waiting ends with PARENT_BUSY, or when the caller leaves, and frees the place', async () => {
     const queue = new SendQueue({ slots: 1, slowAfterMs: 5000, maxSends: 4, maxWaitMs: 20 })
-    const leave = await queue.enter(0, never)
-    await expect(queue.enter(1, never)).rejects.toSatisfy((error) =>
+    const leave = await queue.enter(0, 'receiver', never)
+    await expect(queue.enter(1, 'receiver', never)).rejects.toSatisfy((error) =>
       isAppError(error, 'PARENT_BUSY'),
     )
     const left = new AbortController()
-    const waiting = queue.enter(2, left.signal)
+    const waiting = queue.enter(2, 'receiver', left.signal)
     left.abort(new Error('left'))
     await expect(waiting).rejects.toThrow('left')
     leave()
-    const again = await queue.enter(3, never)
+    const again = await queue.enter(3, 'receiver', never)
     again()
     expect(queue.sending).toBe(0)
   })

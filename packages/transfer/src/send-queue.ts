@@ -44,10 +44,10 @@ export class SendQueue {
   }
 
   /**
-   * Waits for a turn. The result must be called once when the send is over.
+   * Waits for a turn; `receiver` is any name of who gets it. The result must be called once when the send is over.
    * @throws AppError PARENT_BUSY when no turn came within the wait; the signal's reason when it aborts
    */
-  async enter(key: number, signal: AbortSignal): Promise<() => void> {
+  async enter(key: number, receiver: string, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted()
     const turn = Promise.withResolvers<void>()
     const onAbort = () => {
@@ -60,7 +60,7 @@ export class SendQueue {
       expire: () => turn.reject(new AppError('PARENT_BUSY', 'no upload slot came free in time')),
     }
     signal.addEventListener('abort', onAbort, { once: true })
-    this.#order.enqueue(key, entry, this.#now())
+    this.#order.enqueue(key, entry, { receiver, now: this.#now() })
     this.#goOn()
     try {
       await turn.promise
@@ -68,7 +68,7 @@ export class SendQueue {
       signal.removeEventListener('abort', onAbort)
     }
     return () => {
-      this.#order.finished(entry)
+      this.#order.finished(entry, this.#now())
       this.#goOn()
     }
   }

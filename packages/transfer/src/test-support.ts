@@ -6,6 +6,7 @@ import type { ContentSource, ServedContent } from './content-source.ts'
 /** A content in memory for tests, whose pieces appear one by one. */
 export class TestContent implements ServedContent {
   readonly generation = ''
+  readonly isWhole = true
   readonly bytes: Buffer
   readonly geometry: Geometry
   readonly stored = new Set<number>()

@@ -83,7 +83,7 @@ export class Download implements SwarmMember {
       url: redactUrl(request.source.url),
       onContent: (content) => this.#begin(content),
     })
-    this.#reporter = new ProgressReporter({ pool: deps.pool, task: this.task, now: deps.now })
+    this.#reporter = new ProgressReporter(this.task, deps)
     this.#origin = new OriginLane(
       {
         origin: deps.origin,

@@ -15,6 +15,7 @@ export function hostContent(
       return {
         geometry: content.meta.geometry,
         generation: content.meta.generation,
+        isWhole: content.complete,
         // A piece without a proof could not be checked by anybody: it stays here.
         has: (index: PieceIndex) => content.has(index) && content.proof(index) !== undefined,
         expects: (index: PieceIndex) =>

@@ -8,13 +8,14 @@ import {
   untilAborted,
 } from '@df/kit'
 import { AppError, type BytesBySource, type ErrorCode, isAppError, type TaskId } from '@df/proto'
-import { RateEstimate } from '@df/scheduling'
+import { RateEstimate, ReceiverPace, type SlowReceiver } from '@df/scheduling'
 import type { ContentStore, Spool } from '@df/storage'
 import {
   confirmGeneration,
   createPieceClient,
   createPieceServer,
   type OriginClient,
+  PaceWatch,
   type PieceClient,
 } from '@df/transfer'
 import type { OrderTaker } from '../session/order-taker.ts'
@@ -80,6 +81,12 @@ class LocalEngine implements Engine {
   readonly #down: TokenBucket
   readonly #up: TokenBucket
   readonly #link = new RateEstimate()
+  readonly #pace = new ReceiverPace()
+  readonly #paceWatch = new PaceWatch({
+    pace: this.#pace,
+    now: () => performance.now(),
+    report: (slow) => this.#tellSlow(slow),
+  })
   #taskBps: number
   readonly #budget = new ByteBudget(IN_FLIGHT_BYTES)
   readonly #buffers = new BufferPool(KEPT_BUFFER_BYTES)
@@ -103,6 +110,7 @@ class LocalEngine implements Engine {
       tickets: new TicketVerifier(this.#keyring),
       uploads: this.#up,
       link: this.#link,
+      pace: this.#pace,
       onSent: (_task, bytes) => options.onSent?.(bytes),
       onError: (_task, error) => options.onError?.(error.code),
     })
@@ -134,10 +142,12 @@ class LocalEngine implements Engine {
     this.#offerStored(this.#pool)
     this.#pool.start()
     this.#sweep = setInterval(() => this.#forgetEvicted(), SWEEP_MS)
+    await this.#paceWatch.start()
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#sweep)
+    await this.#paceWatch.stop()
     for (const download of this.#downloads.values()) download.stop()
     this.#pool?.stop()
     await this.#server.stop()
@@ -246,6 +256,10 @@ class LocalEngine implements Engine {
     download.finished.then(this.#options.onFinished, () => {})
     void download.start()
     return download
+  }
+
+  #tellSlow({ task, receiver, stripe, share }: SlowReceiver): void {
+    this.#pool?.send({ type: 'slow', task, child: receiver, stripe, share })
   }
 
   #received(source: keyof BytesBySource, bytes: number): void {

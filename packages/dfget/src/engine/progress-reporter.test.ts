@@ -1,4 +1,5 @@
 import { type HostId, type HostMessage, type TaskId } from '@df/proto'
+import { RateEstimate } from '@df/scheduling'
 import type { StoredContent } from '@df/storage'
 import { expect, it } from 'vitest'
 import type { SupernodePool } from '../session/supernode-pool.ts'
@@ -13,8 +14,9 @@ function bench() {
   const sent: HostMessage[] = []
   const session = { reportEveryMs: 100, send: (message: HostMessage) => sent.push(message) }
   const pool = { sessionOf: () => session } as unknown as SupernodePool
+  const link = new RateEstimate()
   let now = 0
-  const reporter = new ProgressReporter({ pool, task, now: () => now })
+  const reporter = new ProgressReporter(task, { pool, link, now: () => now })
   const report = (havePieces: number, senders: { host: HostId; bytes: number }[]) => {
     now += 100
     const content = {

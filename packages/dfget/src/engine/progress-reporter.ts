@@ -7,6 +7,7 @@ import {
   type Sender,
   type TaskId,
 } from '@df/proto'
+import type { RateEstimate } from '@df/scheduling'
 import type { StoredContent } from '@df/storage'
 import type { SupernodePool } from '../session/supernode-pool.ts'
 
@@ -16,20 +17,26 @@ interface Received {
   senders: readonly Sender[]
 }
 
+export interface ProgressReporterOptions {
+  pool: SupernodePool
+  /** Knows the most that the host was seen to receive lately. */
+  link: RateEstimate
+  /** Monotonic clock, in milliseconds. */
+  now: () => number
+}
+
 /** Tells the SuperNode what is here, at the pace it asked for, and at once when all is. */
 export class ProgressReporter {
-  readonly #pool: SupernodePool
   readonly #task: TaskId
-  readonly #now: () => number
+  readonly #options: ProgressReporterOptions
   #pieces = -1
   #atMs = 0
   /** What the SuperNode knows that each host sent. */
   readonly #told = new Map<HostId, number>()
 
-  constructor(options: { pool: SupernodePool; task: TaskId; now: () => number }) {
-    this.#pool = options.pool
-    this.#task = options.task
-    this.#now = options.now
+  constructor(task: TaskId, options: ProgressReporterOptions) {
+    this.#task = task
+    this.#options = options
   }
 
   /** The task is joined on a session: it may be that of a SuperNode that knows nothing. */
@@ -38,12 +45,13 @@ export class ProgressReporter {
   }
 
   report(content: StoredContent, { received, senders }: Received): void {
-    const session = this.#pool.sessionOf(this.#task)
+    const session = this.#options.pool.sessionOf(this.#task)
     if (session === undefined || content.havePieces === this.#pieces) return
-    const now = this.#now()
+    const now = this.#options.now()
     if (!content.complete && now - this.#atMs < session.reportEveryMs) return
     this.#pieces = content.havePieces
     this.#atMs = now
+    const downBps = this.#options.link.downBps(now)
     const news = senders.filter(({ host, bytes }) => this.#told.get(host) !== bytes)
     // The last report tells all, in as many messages as that takes.
     const count = content.complete ? Math.ceil(news.length / MAX_REPORTED_SENDERS) : 1
@@ -56,6 +64,7 @@ export class ProgressReporter {
         have: haveText(content),
         received,
         ...(from.length === 0 ? {} : { from }),
+        ...(downBps === undefined ? {} : { downBps: Math.round(downBps) }),
       })
     }
   }

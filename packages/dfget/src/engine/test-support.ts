@@ -248,6 +248,7 @@ export class FakeSupernode {
 /** A task's content at the fake SuperNode. */
 export class Seed implements ServedContent {
   readonly generation = ''
+  readonly isWhole = true
   readonly geometry
   readonly served: number[] = []
   /** Pieces that may be served; all by default. */

@@ -1,3 +1,5 @@
+import type { HostId, StripeIndex, TaskId } from '@df/proto'
+
 /** Sends are counted over this long. */
 const WINDOW_MS = 250
 /** A receiver is slow when it takes less than this part of what the fastest one takes, … */
@@ -11,9 +13,9 @@ const WINDOWS = 2
 
 /** Who gets the pieces of one stripe of a task. */
 export interface Stream {
-  readonly task: string
-  readonly stripe: number
-  readonly receiver: string
+  readonly task: TaskId
+  readonly stripe: StripeIndex
+  readonly receiver: HostId
   /** The sender has the whole content: its stripes are as fast as each other, and compared with each other. */
   readonly isWhole: boolean
 }

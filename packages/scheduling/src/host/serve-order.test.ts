@@ -13,6 +13,10 @@ function start<T>(order: ServeOrder<T>, facts: Parameters<ServeOrder<T>['take']>
 
 const upBps = 1000
 
+let receivers = 0
+/** Somebody who is sent nothing else. */
+const somebody = (now: number) => ({ receiver: `${receivers++}`, now })
+
 describe('ServeOrder', () => {
   test('the smallest key goes next, in order of arrival among equals', () => {
     fc.assert(
@@ -21,11 +25,11 @@ describe('ServeOrder', () => {
           ...defaultServeOrderOptions,
           slots: 1,
         })
-        for (const [at, key] of keys.entries()) order.enqueue(key, { key, at }, at)
+        for (const [at, key] of keys.entries()) order.enqueue(key, { key, at }, somebody(at))
         const served: { key: number; at: number }[] = []
         for (let next = order.take({ now: 0 }); next; next = order.take({ now: 0 })) {
           served.push(next)
-          order.finished(next)
+          order.finished(next, 0)
         }
         expect(served).toEqual(served.toSorted((a, b) => a.key - b.key || a.at - b.at))
         expect(served).toHaveLength(keys.length)
@@ -35,21 +39,21 @@ describe('ServeOrder', () => {
 
   test('pieces that a reader waits for come first, then the oldest, repairs last', () => {
     const order = new ServeOrder<string>({ ...defaultServeOrderOptions, slots: 1 })
-    order.enqueue(serveKey('repair', 0), 'repair', 0)
-    order.enqueue(serveKey('tree', 900_000_000), 'new', 0)
-    order.enqueue(serveKey('tree', 3), 'old', 0)
-    order.enqueue(serveKey('urgent', 500), 'urgent', 0)
+    order.enqueue(serveKey('repair', 0), 'repair', somebody(0))
+    order.enqueue(serveKey('tree', 900_000_000), 'new', somebody(0))
+    order.enqueue(serveKey('tree', 3), 'old', somebody(0))
+    order.enqueue(serveKey('urgent', 500), 'urgent', somebody(0))
     const served: string[] = []
     for (let next = order.take({ now: 0 }); next; next = order.take({ now: 0 })) {
       served.push(next)
-      order.finished(next)
+      order.finished(next, 0)
     }
     expect(served).toEqual(['urgent', 'old', 'new', 'repair'])
   })
 
   test('four run at once; sixteen while they do not fill a link whose rate is known', () => {
     const order = new ServeOrder<number>()
-    for (let item = 0; item < 40; item++) order.enqueue(item, item, 0)
+    for (let item = 0; item < 40; item++) order.enqueue(item, item, somebody(0))
     expect(start(order, { now: 0 })).toEqual([0, 1, 2, 3])
     expect(start(order, { now: 0, sentBps: 10 })).toEqual([])
     expect(start(order, { now: 0, upBps })).toEqual([])
@@ -61,21 +65,54 @@ describe('ServeOrder', () => {
 
   test('slow receivers hold no slot; all together are bounded', () => {
     const order = new ServeOrder<number>({ ...defaultServeOrderOptions, maxSends: 10 })
-    for (let item = 0; item < 40; item++) order.enqueue(item, item, 0)
+    for (let item = 0; item < 40; item++) order.enqueue(item, item, somebody(0))
     expect(start(order, { now: 0 })).toHaveLength(4)
     expect(start(order, { now: 249 })).toHaveLength(0)
     expect(start(order, { now: 250 })).toHaveLength(4)
     expect(start(order, { now: 500 })).toHaveLength(2)
-    order.finished(0)
-    order.finished(0)
+    order.finished(0, 0)
+    order.finished(0, 0)
     expect(start(order, { now: 1000 })).toHaveLength(1)
+  })
+
+  test('who is sent nothing comes before who is, though its piece is newer; repairs wait all the same', () => {
+    const order = new ServeOrder<string>({ ...defaultServeOrderOptions, slots: 2 })
+    for (const index of [1, 2, 3]) {
+      order.enqueue(serveKey('tree', index), `slow ${index}`, { receiver: 'slow', now: 0 })
+    }
+    order.enqueue(serveKey('tree', 50), 'fast 50', { receiver: 'fast', now: 0 })
+    order.enqueue(serveKey('repair', 0), 'repair', { receiver: 'third', now: 0 })
+    expect(start(order, { now: 0 })).toEqual(['slow 1', 'fast 50'])
+    order.enqueue(serveKey('tree', 54), 'fast 54', { receiver: 'fast', now: 0 })
+    order.finished('fast 50', 0)
+    expect(start(order, { now: 0 })).toEqual(['fast 54'])
+    order.finished('fast 54', 0)
+    expect(start(order, { now: 0 })).toEqual(['slow 2'])
+    order.finished('slow 1', 0)
+    order.finished('slow 2', 0)
+    expect(start(order, { now: 0 })).toEqual(['slow 3', 'repair'])
+  })
+
+  test('a send that takes four times as long as the quickest of late holds no slot', () => {
+    const order = new ServeOrder<number>({ ...defaultServeOrderOptions, slots: 1 })
+    for (let item = 0; item < 16; item++) {
+      order.enqueue(0, item, somebody(item * 10))
+      expect(start(order, { now: item * 10 })).toEqual([item])
+      order.finished(item, item * 10 + 5)
+    }
+    order.enqueue(0, 100, somebody(1000))
+    order.enqueue(0, 101, somebody(1000))
+    expect(start(order, { now: 1000 })).toEqual([100])
+    expect(order.nextDueMs(1000)).toBe(20)
+    expect(start(order, { now: 1019 })).toEqual([])
+    expect(start(order, { now: 1020 })).toEqual([101])
   })
 
   test('who waited too long is told; who left is forgotten', () => {
     const order = new ServeOrder<string>({ ...defaultServeOrderOptions, slots: 0, maxWaitMs: 100 })
-    order.enqueue(5, 'a', 0)
-    order.enqueue(1, 'b', 10)
-    order.enqueue(9, 'c', 20)
+    order.enqueue(5, 'a', somebody(0))
+    order.enqueue(1, 'b', somebody(10))
+    order.enqueue(9, 'c', somebody(20))
     expect(order.remove('c')).toBe(true)
     expect(order.remove('c')).toBe(false)
     expect(order.nextDueMs(40)).toBe(60)
@@ -87,10 +124,10 @@ describe('ServeOrder', () => {
 
   test('while some wait, the next that runs too long to count is due', () => {
     const order = new ServeOrder<number>({ ...defaultServeOrderOptions, slots: 1 })
-    order.enqueue(0, 0, 0)
+    order.enqueue(0, 0, somebody(0))
     start(order, { now: 0 })
     expect(order.nextDueMs(100)).toBeUndefined()
-    order.enqueue(1, 1, 100)
+    order.enqueue(1, 1, somebody(100))
     expect(order.nextDueMs(100)).toBe(150)
     expect(start(order, { now: 250 })).toEqual([1])
   })
@@ -98,23 +135,23 @@ describe('ServeOrder', () => {
   test('urgent sends take a tenth of the starts while others wait, and all when nobody does', () => {
     const order = new ServeOrder<string>({ ...defaultServeOrderOptions, slots: 1 })
     for (let at = 0; at < 300; at++) {
-      order.enqueue(serveKey('urgent', at), `urgent ${at}`, 0)
-      order.enqueue(serveKey('tree', at), `tree ${at}`, 0)
+      order.enqueue(serveKey('urgent', at), `urgent ${at}`, somebody(0))
+      order.enqueue(serveKey('tree', at), `tree ${at}`, somebody(0))
     }
     let urgent = 0
     for (let at = 0; at < 300; at++) {
       const next = order.take({ now: 0 })
       if (next === undefined) throw new Error('a send was there')
       if (next.startsWith('urgent')) urgent++
-      order.finished(next)
+      order.finished(next, 0)
     }
     expect(urgent).toBeGreaterThanOrEqual(29)
     expect(urgent).toBeLessThanOrEqual(31)
     const only = new ServeOrder<number>()
-    for (let at = 0; at < 20; at++) only.enqueue(serveKey('urgent', at), at, 0)
+    for (let at = 0; at < 20; at++) only.enqueue(serveKey('urgent', at), at, somebody(0))
     for (let at = 0; at < 20; at++) {
       expect(only.take({ now: 0 })).toBe(at)
-      only.finished(at)
+      only.finished(at, 0)
     }
   })
 
@@ -134,7 +171,7 @@ describe('ServeOrder', () => {
         for (const change of steps) {
           if (change.kind === 'wait') now += change.ms
           else if (change.kind === 'come') {
-            order.enqueue(change.key, ++last, now)
+            order.enqueue(change.key, ++last, somebody(now))
             waiting.add(last)
           } else {
             const set = change.kind === 'leave' ? waiting : running
@@ -142,7 +179,7 @@ describe('ServeOrder', () => {
             if (item === undefined) continue
             set.delete(item)
             if (change.kind === 'leave') order.remove(item)
-            else order.finished(item)
+            else order.finished(item, 0)
           }
           for (const item of order.expired(now)) expect(waiting.delete(item)).toBe(true)
           for (const item of start(order, { now })) {

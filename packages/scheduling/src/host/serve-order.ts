@@ -5,7 +5,10 @@ export interface ServeOrderOptions {
   slots: number
   /** Sends that run at once while together they do not fill the link. */
   mostSlots: number
-  /** A send that runs longer than this no longer counts for a slot: its receiver is slow, not this host. */
+  /**
+   * A send that runs longer than this, or four times as long as the quickest of late, no longer counts for a slot: its
+   * receiver is slow, not this host.
+   */
   slowAfterMs: number
   /** Most sends at once, slow ones included. */
   maxSends: number
@@ -21,6 +24,11 @@ export const defaultServeOrderOptions: ServeOrderOptions = {
   maxWaitMs: 1000,
 }
 
+/** A send counts as slow when it takes so many times as long as the quickest of the last ones, … */
+const SLOW_TIMES = 4
+/** … of which so many are remembered, and not before this time. */
+const REMEMBERED = 16
+const LEAST_SLOW_MS = 3
 /** The link counts as filled from this part of its rate. */
 const FILLED = 0.93
 /** While others wait, one urgent send may start for so many others: a tenth of the uplink. */
@@ -74,11 +82,15 @@ export class ServeOrder<T> {
   readonly #running = new Map<T, Running>()
   /** Running sends of each receiver that has some. */
   readonly #receivers = new Map<string, number>()
+  /** How long the last sends took, milliseconds. */
+  readonly #durations: number[] = []
+  #slowAfterMs: number
   /** Urgent sends that may start though others wait, in parts of one. */
   #urgentCredit = 1
 
   constructor(options: ServeOrderOptions = defaultServeOrderOptions) {
     this.#options = options
+    this.#slowAfterMs = options.slowAfterMs
   }
 
   /** Sends running now. */
@@ -126,9 +138,10 @@ export class ServeOrder<T> {
   }
 
   /** The send is over. Doing so twice does no harm. */
-  finished(item: T): void {
+  finished(item: T, now: number): void {
     const running = this.#running.get(item)
     if (running === undefined) return
+    this.#noteDuration(now - running.began)
     this.#running.delete(item)
     const left = (this.#receivers.get(running.receiver) ?? 1) - 1
     if (left === 0) this.#receivers.delete(running.receiver)
@@ -153,7 +166,7 @@ export class ServeOrder<T> {
     let due = waitsSince + this.#options.maxWaitMs
     for (const { began } of this.#running.values()) {
       if (this.#isSlow(began, now)) continue
-      due = Math.min(due, began + this.#options.slowAfterMs)
+      due = Math.min(due, began + this.#slowAfterMs)
       break
     }
     return Math.max(0, due - now)
@@ -168,8 +181,19 @@ export class ServeOrder<T> {
     return sentBps !== undefined && upBps !== undefined && sentBps < FILLED * upBps
   }
 
+  #noteDuration(ms: number): void {
+    this.#durations.push(ms)
+    if (this.#durations.length < REMEMBERED) return
+    if (this.#durations.length > REMEMBERED) this.#durations.shift()
+    const quickMs = Math.min(...this.#durations)
+    this.#slowAfterMs = Math.min(
+      this.#options.slowAfterMs,
+      Math.max(LEAST_SLOW_MS, SLOW_TIMES * quickMs),
+    )
+  }
+
   #isSlow(began: number, now: number): boolean {
-    return now - began >= this.#options.slowAfterMs
+    return now - began >= this.#slowAfterMs
   }
 
   /** Place in the queue of the one to start. Keeps the account of the urgent ones. */

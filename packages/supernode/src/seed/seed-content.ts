@@ -18,6 +18,7 @@ export function seedContent(
       return {
         geometry,
         generation,
+        isWhole: true,
         has: (index) => content.has(index) && content.proof(index) !== undefined,
         expects: () => isGrowing(task, generation),
         proof: (index) => content.proof(index),

@@ -4,6 +4,7 @@ import { type KeyedSource, keyedSource } from '../seed/keyed-source.ts'
 
 export type Join = MessageOf<HostMessage, 'join'>
 export type Progress = MessageOf<HostMessage, 'progress'>
+export type Slow = MessageOf<HostMessage, 'slow'>
 
 /** The state of a task's content that pieces belong to. */
 export interface ContentState {

@@ -266,7 +266,17 @@ describe('a swarm', () => {
     swarm.progress(newHostId(), { type: 'progress', task, have: '9:all', received })
     swarm.lost(newHostId(), host)
     swarm.bad(newHostId(), host, 0)
+    swarm.slow(newHostId(), { type: 'slow', task, child: host, stripe: 0, share: 0.5 })
     expect(eventTypes()).toEqual(['join', 'task-ready'])
+  })
+
+  it('passes on who takes its pieces slower than others', () => {
+    const host = newHostId()
+    const child = newHostId()
+    join(host)
+    know()
+    swarm.slow(host, { type: 'slow', task, child, stripe: 2, share: 0.4 })
+    expect(events.at(-1)).toEqual({ type: 'slow', host, task, child, stripe: 2, share: 0.4 })
   })
 })
 

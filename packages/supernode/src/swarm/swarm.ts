@@ -27,6 +27,7 @@ import {
   memberOf,
   type Progress,
   piecesOf,
+  type Slow,
   sameContent,
 } from './member.ts'
 import { failedMessage } from './messages.ts'
@@ -177,6 +178,11 @@ export class Swarm {
   bad(host: HostId, parent: HostId, piece: number): void {
     if (!this.members.has(host)) return
     this.#around.schedule({ type: 'bad', host, task: this.task, parent, piece })
+  }
+
+  slow(host: HostId, { child, stripe, share }: Slow): void {
+    if (!this.members.has(host)) return
+    this.#around.schedule({ type: 'slow', host, task: this.task, child, stripe, share })
   }
 
   leave(host: HostId): void {

@@ -14,6 +14,7 @@ import {
 import type { ParentId, SchedulerCommand } from '@df/scheduling'
 import type { HostLink, TaskMessage } from './host-link.ts'
 import { Hosts } from './hosts.ts'
+import { locationOf } from './location.ts'
 import { failedMessage } from './messages.ts'
 import { Swarm, type SwarmSurroundings } from './swarm.ts'
 import type { Wish } from './wish.ts'
@@ -56,12 +57,13 @@ export class Swarms {
     }
     this.#hosts = new Hosts({
       graceMs,
-      up: ({ host, upBps, downBps }) => {
+      up: ({ host, upBps, downBps, labels }) => {
         schedule({
           type: 'host-up',
           host,
           ...(upBps === undefined ? {} : { upBps }),
           ...(downBps === undefined ? {} : { downBps }),
+          location: locationOf(labels),
         })
       },
       back: (link) => this.#expectAgain(link, graceMs),
@@ -172,6 +174,7 @@ export class Swarms {
     switch (message.type) {
       case 'progress':
         swarm.progress(host, message)
+        this.#measured(host, message.downBps)
         break
       case 'lost':
         swarm.lost(host, message.parent)
@@ -179,10 +182,18 @@ export class Swarms {
       case 'bad':
         swarm.bad(host, message.parent, message.piece)
         break
+      case 'slow':
+        swarm.slow(host, message)
+        break
       case 'leave':
         swarm.leave(host)
         break
     }
+  }
+
+  #measured(host: HostId, downBps: number | undefined): void {
+    if (downBps === undefined || downBps === 0) return
+    this.#around.schedule({ type: 'rates', host, downBps })
   }
 
   #swarm(task: TaskId, identity: Swarm['identity']): Swarm {

@@ -83,11 +83,18 @@ export class Bench {
     return this.send({ type: 'bad', ...pair, task: taskId, piece: 0 })
   }
 
-  /** The host says that its parent of the stripe lags. */
-  slow(host: number, stripe: number): SchedulerCommand[] {
+  /** The host's parent of the stripe says that the host takes half of what others take. */
+  slow(host: number, stripe: number, share = 0.5): SchedulerCommand[] {
     const parent = this.plans.get(hostId(host))?.parents[stripe]
-    if (parent === undefined || parent === 'seed') return []
-    return this.send({ type: 'slow', host: hostId(host), task: taskId, parent, stripe })
+    if (parent === undefined) return []
+    return this.send({
+      type: 'slow',
+      host: parent,
+      task: taskId,
+      child: hostId(host),
+      stripe,
+      share,
+    })
   }
 
   peers(): PeerView[] {

@@ -109,10 +109,10 @@ function runStep(bench: Bench, step: Step): void {
       return
     case 'up':
     case 'rates': {
-      const { upBps, downBps } = step
-      const facts = { host: hostId(step.host), upBps, downBps }
-      if (step.do === 'rates') bench.send({ type: 'rates', ...facts })
-      else bench.send({ type: 'host-up', ...facts, location: [step.zone] })
+      const { upBps, downBps, zone } = step
+      const about = { host: hostId(step.host), downBps }
+      if (step.do === 'rates') bench.send({ type: 'rates', ...about })
+      else bench.send({ type: 'host-up', ...about, upBps, location: [zone] })
       return
     }
     case 'pass':
