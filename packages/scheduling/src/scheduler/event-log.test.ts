@@ -32,7 +32,6 @@ it('replays under another policy', () => {
     parentsOf: () => [],
     childrenOf: () => 0,
     takeChanged: () => [],
-    setTypical: () => {},
   }
   const turns = [...replay(lines, () => nobody)]
   expect(turns.at(-1)?.commands).toMatchObject(
