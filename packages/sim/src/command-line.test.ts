@@ -64,6 +64,14 @@ it.each([
   expect(complaintAbout(words)).toMatch(says)
 })
 
+it('a picture is of one run', () => {
+  expect(parseCommandLine(['--layers', '20', '--timeline', '/tmp/x.html'])).toMatchObject({
+    timeline: '/tmp/x.html',
+    runs: [{ scenario: { layers: 20 } }],
+  })
+  expect(() => parseCommandLine(['--scenario', 'all', '--timeline', 'x.html'])).toThrow(/one run/)
+})
+
 it('the help names every flag', () => {
   expect(helpText()).toContain('--supernode-loss TIME:TIME')
   expect(parseCommandLine(['--help'])).toEqual({ do: 'help' })

@@ -8,7 +8,13 @@ import { scenarios } from './scenarios.ts'
 export type Request =
   | { do: 'help' }
   | { do: 'list' }
-  | { do: 'run'; runs: { name: string; scenario: Scenario }[]; isJson: boolean }
+  | {
+      do: 'run'
+      runs: { name: string; scenario: Scenario }[]
+      isJson: boolean
+      /** Where the picture of the only run goes. */
+      timeline: string | undefined
+    }
   | { do: 'replay'; path: string; isJson: boolean }
 
 interface Flag {
@@ -102,6 +108,11 @@ const flags: Readonly<Record<string, Flag>> = {
     about: 'a program on each host reads at this share of the rate',
     apply: (v, s) => void (s.reader = readerOf(v)),
   },
+  layers: {
+    placeholder: 'N',
+    about: 'parts of the content that are unpacked in order: when each prefix is whole',
+    apply: (v, s) => void (s.layers = count(v)),
+  },
   rounds: {
     placeholder: 'N',
     about: 'contents one after another (default 1)',
@@ -118,6 +129,7 @@ const flags: Readonly<Record<string, Flag>> = {
   },
   list: { about: 'the named runs' },
   replay: { placeholder: 'FILE', about: 'runs the recorded events of a SuperNode again' },
+  timeline: { placeholder: 'FILE', about: 'a page with a picture of the run, for one run' },
   json: { about: 'one JSON object for each run' },
   help: { about: 'this text' },
 }
@@ -135,7 +147,11 @@ export function parseCommandLine(argv: readonly string[]): Request {
     for (const [flag, value] of values) flagged(flag, () => flags[flag]?.apply?.(value, changed))
     return { name, scenario: changed }
   })
-  return { do: 'run', runs, isJson }
+  const timeline = values.get('timeline')
+  if (timeline !== undefined && runs.length > 1) {
+    throw wrong('--timeline is for one run', 'name one with --scenario')
+  }
+  return { do: 'run', runs, isJson, timeline }
 }
 
 export function helpText(): string {

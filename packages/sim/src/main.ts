@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { AppError } from '@df/proto'
 import { replay } from '@df/scheduling'
 import { helpText, parseCommandLine, type Request } from './command-line.ts'
+import { timelineOf } from './report/timeline.ts'
+import { Trace } from './report/trace.ts'
 import type { RunResult } from './result.ts'
+import type { Scenario } from './scenario.ts'
 import { scenarios } from './scenarios.ts'
 import { tableOf } from './table.ts'
 import { runScenario } from './world.ts'
@@ -23,16 +26,35 @@ try {
   process.exitCode = 2
 }
 
-function runAll({ runs, isJson }: Extract<Request, { do: 'run' }>): void {
+function runAll({ runs, isJson, timeline }: Extract<Request, { do: 'run' }>): void {
   const results: { name: string; result: RunResult }[] = []
   for (const { name, scenario } of runs) {
     const startedAt = clock()
-    const result = runScenario(scenario, { clock })
+    const trace = timeline === undefined ? undefined : new Trace()
+    const result = runScenario(scenario, { clock, ...(trace && { trace }) })
+    if (timeline !== undefined && trace !== undefined) {
+      writeTimeline(timeline, timelineOf({ name, about: aboutOf(scenario), trace, ...result }))
+    }
     results.push({ name, result })
     if (isJson) console.log(JSON.stringify({ name, scenario, result }))
     else console.error(`${name}: ${((clock() - startedAt) / 1000).toFixed(1)} s`)
   }
   if (!isJson) console.log(tableOf(results))
+}
+
+function aboutOf({ hosts, sizeBytes, seed }: Scenario): string {
+  return `${hosts} hosts, ${sizeBytes} bytes, seed ${seed}`
+}
+
+function writeTimeline(path: string, page: string): void {
+  try {
+    writeFileSync(path, page)
+  } catch (cause) {
+    throw new AppError('CONFIG_INVALID', `--timeline: ${path} cannot be written`, {
+      cause,
+      hint: 'name a file in a folder that is there and yours',
+    })
+  }
 }
 
 function replayFile({ path, isJson }: Extract<Request, { do: 'replay' }>): void {

@@ -1,6 +1,7 @@
 import type { Geometry } from '@df/proto'
 import { fleetFloorMs, granularFloorMs, hostFloorMs } from './floors.ts'
 import type { Reader } from './reader.ts'
+import type { LayerProgress } from './report/layers.ts'
 import type { Scenario } from './scenario.ts'
 import type { SimHost } from './sim-host.ts'
 import type { SimSupernode } from './sim-supernode.ts'
@@ -17,6 +18,8 @@ export interface Spread {
 export interface RunResult {
   hosts: number
   finished: number
+  startedAtMs: number
+  endedAtMs: number
   floorMs: number
   granularFloorMs: number
   /** Of hosts that finished: from their join. */
@@ -27,6 +30,8 @@ export interface RunResult {
   slowRatio: Spread | undefined
   firstPieceMs: Spread | undefined
   stallMs: Spread | undefined
+  /** By layer: when it and all before it were here ÷ what they would need at the host's floor. */
+  layerRatios: Spread[]
   seedBytesPerByte: number
   wastedBytesPerByte: number
   crossZoneBytesPerByte: number
@@ -49,6 +54,7 @@ export interface RunFacts {
   endedAtMs: number
   supernode: SimSupernode
   readers: readonly Reader[]
+  layers: ReadonlyMap<SimHost, LayerProgress>
 }
 
 export function resultOf(facts: RunFacts): RunResult {
@@ -73,6 +79,8 @@ export function resultOf(facts: RunFacts): RunResult {
   return {
     hosts: hosts.length,
     finished: done.length,
+    startedAtMs: facts.startedAtMs,
+    endedAtMs: facts.endedAtMs,
     floorMs: fleetFloorMs(floorFacts),
     granularFloorMs: granularFloorMs(floorFacts, geometry.pieceSize),
     finishMs: spreadOf(done.map(timeOf)),
@@ -83,6 +91,7 @@ export function resultOf(facts: RunFacts): RunResult {
       done.map(({ record }) => (record.firstPieceAtMs ?? record.joinedAtMs) - record.joinedAtMs),
     ),
     stallMs: spreadOf(facts.readers.flatMap(({ stallsMs }) => stallsMs.slice(1))),
+    layerRatios: layerRatiosOf(facts, (host) => hostFloorMs(floorFacts, host.profile.downBps)),
     seedBytesPerByte: facts.seedSentBytes / bytes,
     wastedBytesPerByte: sum(({ record }) => record.wasted) / bytes,
     crossZoneBytesPerByte: sum(({ record }) => record.fromOtherZones) / bytes,
@@ -93,6 +102,21 @@ export function resultOf(facts: RunFacts): RunResult {
     cpuShare: cpuMs / (facts.endedAtMs - facts.startedAtMs),
     supernodeWaitMs: supernode.longestWaitMs,
   }
+}
+
+function layerRatiosOf(
+  { scenario, layers }: RunFacts,
+  floorMsOf: (host: SimHost) => number,
+): Spread[] {
+  return Array.from({ length: scenario.layers ?? 0 }, (_, layer) =>
+    spreadOf(
+      [...layers].flatMap(([host, progress]) => {
+        const at = progress.wholeAtMs[layer]
+        if (at === undefined) return []
+        return [(at - host.record.joinedAtMs) / (floorMsOf(host) * progress.shareUpTo(layer))]
+      }),
+    ),
+  ).filter((spread) => spread !== undefined)
 }
 
 /** Percentiles by the nearest rank. */

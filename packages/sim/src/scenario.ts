@@ -39,6 +39,8 @@ export interface Scenario {
   supernodeLoss?: { atMs: number; forMs: number }
   /** Programs that read while the content arrives, one on each host. */
   reader?: { order: 'ascending' | 'random'; share: number }
+  /** Layers of an image in the order in which they are unpacked, as parts of the content of equal size. */
+  layers?: number
   /** Contents one after another over the same fleet: what was learnt of hosts stays. */
   rounds?: number
 }

@@ -99,6 +99,11 @@ export const scenarios: readonly NamedScenario[] = [
     { hosts: 100, reader: { order: 'random', share: 0.2 } },
     'a reader at random at 20 % of the rate',
   ),
+  at(
+    'layers',
+    { hosts: 300, sizeBytes: 3 * GB, layers: 20 },
+    '20 layers of an image in unpack order',
+  ),
   at('zones', { hosts: 400, zones: { count: 4, price: 1 } }, 'four zones with dear links'),
   at('five-seeds', { hosts: 1000, seeds: 4 }, 'four complete hosts beside the SuperNode'),
   at(

@@ -15,6 +15,7 @@ const columns: readonly [title: string, cell: (result: RunResult) => string][] =
     'stalls p50 / p99, ms',
     ({ stallMs: all }) => (all ? `${all.p50.toFixed(0)} / ${all.p99.toFixed(0)}` : '–'),
   ],
+  ['layers p50, first / middle / last', ({ layerRatios }) => layersText(layerRatios)],
   ['seed ÷ size', ({ seedBytesPerByte }) => seedBytesPerByte.toFixed(2)],
   [
     'wasted ÷ size, per host',
@@ -37,6 +38,12 @@ export function tableOf(runs: readonly { name: string; result: RunResult }[]): s
     ...runs.map(({ name, result }) => [name, ...columns.map(([, cell]) => cell(result))]),
   ]
   return rows.map((row) => `| ${row.join(' | ')} |`).join('\n')
+}
+
+function layersText(ratios: readonly Spread[]): string {
+  if (ratios.length === 0) return '–'
+  const shown = [0, Math.ceil(ratios.length / 2) - 1, ratios.length - 1]
+  return shown.map((layer) => ratios[layer]?.p50.toFixed(2)).join(' / ')
 }
 
 function ratioText(spread: Spread | undefined): string {

@@ -7,6 +7,8 @@ import { buildFleet, seedProfile } from './fleet.ts'
 import { Network } from './network.ts'
 import { Post } from './post.ts'
 import { Reader } from './reader.ts'
+import { LayerProgress } from './report/layers.ts'
+import type { Trace } from './report/trace.ts'
 import { type RunResult, resultOf } from './result.ts'
 import type { Scenario } from './scenario.ts'
 import { SimHost } from './sim-host.ts'
@@ -17,6 +19,8 @@ const KB = 1024
 
 export interface RunOptions {
   policy?: PlacementPolicy
+  /** Is given the run's course. */
+  trace?: Trace
   /** A real clock, milliseconds: how long the reducer takes is told in the result. */
   clock: () => number
 }
@@ -38,6 +42,8 @@ class World {
   readonly #numbers = new Map<HostId, number>()
   readonly #geometry: Geometry
   readonly #pieces: number
+  readonly #trace: Trace | undefined
+  readonly #layers = new Map<SimHost, LayerProgress>()
   readonly #readers = new Map<SimHost, Reader>()
   readonly #post = new Post(this.#queue, kinds.message)
   #task = taskIdOf(0)
@@ -49,6 +55,7 @@ class World {
 
   constructor(scenario: Scenario, options: RunOptions) {
     this.#scenario = scenario
+    this.#trace = options.trace
     this.#geometry = cutOf(scenario)
     this.#pieces = pieceCount(this.#geometry)
     this.#network = new Network(this.#queue, 1)
@@ -76,6 +83,9 @@ class World {
       seed,
       report: (child, type, parent, piece) => {
         const about = { host: child.profile.id, task: this.#task, parent }
+        if (type === 'bad') {
+          this.#trace?.mark('reported-bad', this.#queue.now, this.#numbers.get(parent))
+        }
         this.#tell(child, () =>
           this.#supernode.receive(type === 'bad' ? { type, ...about, piece } : { type, ...about }),
         )
@@ -113,6 +123,7 @@ class World {
       endedAtMs: this.#queue.now,
       supernode: this.#supernode,
       readers: [...this.#readers.values()],
+      layers: this.#layers,
     })
   }
 
@@ -167,6 +178,8 @@ class World {
     this.#supernode.forget(this.#task)
     this.#task = taskIdOf(round)
     this.#readers.clear()
+    this.#layers.clear()
+    this.#trace?.restart()
     for (const host of this.#hosts) host.reset(this.#pieces, () => this.#queue.now)
   }
 
@@ -209,10 +222,12 @@ class World {
     const now = this.#queue.now
     host.state = 'here'
     host.record.joinedAtMs = now
+    this.#trace?.joined(host.number, now)
     if (host.isComplete) host.record.finishedAtMs = now
     else {
       host.plan(this.#geometry, this.#seed.profile.id)
-      const { reader } = this.#scenario
+      const { reader, layers } = this.#scenario
+      if (layers !== undefined) this.#layers.set(host, new LayerProgress(layers, this.#pieces))
       if (reader !== undefined) {
         this.#readers.set(
           host,
@@ -256,6 +271,7 @@ class World {
     for (const { receiver, stripe, share } of host.pace.slow(this.#queue.now)) {
       const child = this.#hosts[this.#numbers.get(receiver) ?? -1]
       if (child === undefined || child.isComplete) continue
+      this.#trace?.mark('reported-slow', this.#queue.now, child.number)
       const slow = {
         type: 'slow',
         task: this.#task,
@@ -293,6 +309,8 @@ class World {
     const now = this.#queue.now
     this.#lastPieceMs = now
     this.#readers.get(host)?.stored(index, now)
+    this.#layers.get(host)?.stored(index, now)
+    this.#trace?.progress(host.number, host.have / this.#pieces, now)
     if (!host.isComplete || host.record.finishedAtMs !== undefined) return
     host.record.finishedAtMs = now
     this.#left--
@@ -304,6 +322,7 @@ class World {
     if (host.state !== 'here' || host.record.finishedAtMs !== undefined) return
     this.#left--
     const way = host.profile.dies?.way
+    this.#trace?.mark('dies', this.#queue.now, host.number)
     host.state = way === 'cut' ? 'silent' : 'dead'
     if (way === 'cut') this.#exchange.cut(host)
     else this.#exchange.died(host)
@@ -314,6 +333,7 @@ class World {
   }
 
   #changes(host: SimHost): void {
+    this.#trace?.mark('changes', this.#queue.now, host.number)
     const factor = host.profile.changes?.factor ?? 1
     this.#network.setCapacity(host.up, (factor * host.profile.upBps) / 1000)
     this.#network.setCapacity(host.down, (factor * host.profile.downBps) / 1000)
@@ -364,12 +384,14 @@ class World {
   }
 
   #supernodeStops(): void {
+    this.#trace?.mark('supernode-stops', this.#queue.now)
     this.#supernode.stop()
     this.#seed.state = 'dead'
     this.#exchange.died(this.#seed)
   }
 
   #supernodeStarts(): void {
+    this.#trace?.mark('supernode-starts', this.#queue.now)
     this.#supernode.start()
     this.#seed.state = 'here'
     this.#supernode.apply({
