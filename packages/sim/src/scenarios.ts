@@ -25,6 +25,11 @@ export const scenarios: readonly NamedScenario[] = [
     }),
   ]),
   at(
+    '3GB-102',
+    { hosts: 102, sizeBytes: 3 * GB },
+    'a fleet whose size is no multiple of the stripes',
+  ),
+  at(
     'mixed-known',
     {
       hosts: 300,
