@@ -1,13 +1,12 @@
 import { type Geometry, type HostId, type PieceIndex, pieceCount } from '@df/proto'
 import type { PlacementPolicy } from '@df/scheduling'
+import { Consumers } from './consumers.ts'
 import { cutOf, taskIdOf } from './content.ts'
 import { type EventId, EventQueue, type SimEvent } from './event-queue.ts'
 import { Exchange } from './exchange.ts'
 import { buildFleet, seedProfile } from './fleet.ts'
 import { Network } from './network.ts'
 import { Post } from './post.ts'
-import { Reader } from './reader.ts'
-import { LayerProgress } from './report/layers.ts'
 import type { Trace } from './report/trace.ts'
 import { type RunResult, resultOf } from './result.ts'
 import type { Scenario } from './scenario.ts'
@@ -43,8 +42,7 @@ class World {
   readonly #geometry: Geometry
   readonly #pieces: number
   readonly #trace: Trace | undefined
-  readonly #layers = new Map<SimHost, LayerProgress>()
-  readonly #readers = new Map<SimHost, Reader>()
+  readonly #consumers: Consumers
   readonly #post = new Post(this.#queue, kinds.message)
   #task = taskIdOf(0)
   #roundStartMs = 0
@@ -58,6 +56,7 @@ class World {
     this.#trace = options.trace
     this.#geometry = cutOf(scenario)
     this.#pieces = pieceCount(this.#geometry)
+    this.#consumers = new Consumers(scenario, { geometry: this.#geometry, pieces: this.#pieces })
     this.#network = new Network(this.#queue, 1)
     const now = () => this.#queue.now
     const profiles = buildFleet(scenario)
@@ -78,7 +77,7 @@ class World {
       numberOf: (host) => this.#numbers.get(host),
       geometry: () => this.#geometry,
       task: () => this.#task,
-      urgentOf: (host) => this.#readers.get(host)?.urgent ?? [],
+      urgentOf: (host) => this.#consumers.urgentOf(host),
       verifyMsPerByte: scenario.verifyMsPerMiB / (KB * KB),
       seed,
       report: (child, type, parent, piece) => {
@@ -122,8 +121,8 @@ class World {
       startedAtMs: this.#roundStartMs,
       endedAtMs: this.#queue.now,
       supernode: this.#supernode,
-      readers: [...this.#readers.values()],
-      layers: this.#layers,
+      readers: [...this.#consumers.readers.values()],
+      layers: this.#consumers.layers,
     })
   }
 
@@ -177,8 +176,7 @@ class World {
   #nextContent(round: number): void {
     this.#supernode.forget(this.#task)
     this.#task = taskIdOf(round)
-    this.#readers.clear()
-    this.#layers.clear()
+    this.#consumers.clear()
     this.#trace?.restart()
     for (const host of this.#hosts) host.reset(this.#pieces, () => this.#queue.now)
   }
@@ -226,20 +224,7 @@ class World {
     if (host.isComplete) host.record.finishedAtMs = now
     else {
       host.plan(this.#geometry, this.#seed.profile.id)
-      const { reader, layers } = this.#scenario
-      if (layers !== undefined) this.#layers.set(host, new LayerProgress(layers, this.#pieces))
-      if (reader !== undefined) {
-        this.#readers.set(
-          host,
-          new Reader({
-            ...reader,
-            pieces: this.#pieces,
-            geometry: this.#geometry,
-            bps: host.profile.downBps,
-            seed: this.#scenario.seed + host.number,
-          }),
-        )
-      }
+      this.#consumers.joined(host)
       this.#queue.schedule(now + LOOK_MS, kinds.look, host.number)
       this.#queue.schedule(now + REPORT_MS, kinds.report, host.number)
     }
@@ -308,8 +293,7 @@ class World {
   #stored(host: SimHost, index: PieceIndex): void {
     const now = this.#queue.now
     this.#lastPieceMs = now
-    this.#readers.get(host)?.stored(index, now)
-    this.#layers.get(host)?.stored(index, now)
+    this.#consumers.stored(host, index, now)
     this.#trace?.progress(host.number, host.have / this.#pieces, now)
     if (!host.isComplete || host.record.finishedAtMs !== undefined) return
     host.record.finishedAtMs = now
