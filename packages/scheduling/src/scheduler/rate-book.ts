@@ -70,9 +70,11 @@ export class RateBook {
   measured(host: HostId, downBps: number, now: number): boolean {
     const before = this.#entries.get(host)
     if (before === undefined) return false
+    const { slow, receivedBps: known = 0 } = before
+    // Nearly every report is one of these.
+    if (slow === undefined && (downBps <= known || !differ(downBps, known))) return false
     const believed = this.of(host)
-    const receivedBps = Math.max(before.receivedBps ?? 0, downBps)
-    const { slow } = before
+    const receivedBps = Math.max(known, downBps)
     const isOver = slow !== undefined && now - slow.atMs > SLOW_FOR_MS
     this.#set(host, {
       ...before,

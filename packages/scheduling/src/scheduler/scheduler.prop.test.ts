@@ -74,7 +74,7 @@ describe('after any events', () => {
         bench.ready(4, PIECES)
         runSteps(bench, all, () => checkSwarm(bench))
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     )
   })
 
