@@ -180,6 +180,8 @@ export class Exchange {
       this.#after(SILENCE_MS, exchangeEvent.silence, transfer)
       return
     }
+    const stream = this.#streamOf(transfer)
+    if (stream !== undefined) parent.pace.asked(stream, parent.has(index), this.#options.queue.now)
     if (parent.has(index)) {
       this.#enqueue(transfer, parent)
       this.#serve(parent)
@@ -229,8 +231,6 @@ export class Exchange {
       const bytes = pieceLength(this.#options.geometry(), transfer.fetch.index) + HEAD_BYTES
       transfer.state = 'sent'
       transfer.flow = network.start(host.up, child.down, bytes, transfer.id)
-      const stream = this.#streamOf(transfer)
-      if (stream !== undefined) host.pace.started(stream, now)
     }
     host.link.setBacklog(host.serve.waiting > 0, now)
     const dueMs = host.serve.nextDueMs(now)
@@ -246,7 +246,9 @@ export class Exchange {
     network.finished(transfer.flow)
     const bytes = pieceLength(this.#options.geometry(), transfer.fetch.index)
     parent.link.sent(bytes, this.#options.queue.now)
-    this.#sendEnded(transfer, true)
+    this.#sendEnded(transfer)
+    const stream = this.#streamOf(transfer)
+    if (stream !== undefined) parent.pace.sent(stream, this.#options.queue.now)
     transfer.state = 'arriving'
     const verifyMs = verifyMsPerByte * bytes
     this.#after(this.#latency(child, parent) + verifyMs, exchangeEvent.arrived, transfer)
@@ -265,11 +267,8 @@ export class Exchange {
     }
   }
 
-  #sendEnded(transfer: Transfer, isThrough: boolean): void {
-    const { parent } = this.#ends(transfer)
-    const stream = this.#streamOf(transfer)
-    parent.serve.finished(transfer.id, this.#options.queue.now)
-    if (stream !== undefined) parent.pace.ended(stream, isThrough, this.#options.queue.now)
+  #sendEnded(transfer: Transfer): void {
+    this.#ends(transfer).parent.serve.finished(transfer.id, this.#options.queue.now)
   }
 
   #arrived(transfer: Transfer): void {
@@ -345,7 +344,7 @@ export class Exchange {
       const bytes = pieceLength(this.#options.geometry(), transfer.fetch.index)
       child.record.wasted += Math.max(0, bytes - left)
       this.#options.network.stop(transfer.flow)
-      this.#sendEnded(transfer, false)
+      this.#sendEnded(transfer)
     }
     this.#transfers.close(transfer)
     this.#serve(parent)
@@ -362,7 +361,7 @@ export class Exchange {
     if (transfer.state === 'asked') return
     if (transfer.state === 'sent') {
       this.#options.network.stop(transfer.flow)
-      this.#sendEnded(transfer, false)
+      this.#sendEnded(transfer)
     }
     parent.serve.remove(transfer.id)
     this.#refuse(transfer, 'lost')

@@ -18,7 +18,7 @@ import {
   stripeOf,
   type TaskId,
 } from '@df/proto'
-import { RateEstimate, type ReceiverPace, serveKey } from '@df/scheduling'
+import { RateEstimate, type ReceiverPace, type Stream, serveKey } from '@df/scheduling'
 import { awaitPiece } from './await-piece.ts'
 import type { ContentSource, ServedContent } from './content-source.ts'
 import { writeBody } from './response-writer.ts'
@@ -110,7 +110,9 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
     const priority = priorityOf(oneHeader(request, headers.priority))
     const hold = priority === 'repair' ? 0 : holdMs
     const first = pieceAt(content.geometry, range.start)
+    const stream = priority === 'tree' ? streamOf(exchange, first) : undefined
     if (request.method !== 'HEAD' && range.end > range.start) {
+      if (stream !== undefined) options.pace?.asked(stream, content.has(first), now())
       await awaitPiece(content, first, hold, signal)
     }
     const proof = isOnePiece(content, first, range) ? content.proof(first) : undefined
@@ -133,28 +135,20 @@ export function createPieceServer(options: PieceServerOptions): PieceServer {
       return
     }
     const leave = await queue.enter(serveKey(priority, first), receiver, signal)
-    const ended = priority === 'tree' ? paced(exchange, first) : undefined
     try {
       head()
       await sendRange({ content, range, response, signal, task })
       response.end()
-      ended?.(true)
+      if (stream !== undefined) options.pace?.sent(stream, now())
     } finally {
-      ended?.(false)
       leave()
     }
   }
 
-  /** Counts a send of a piece for {@link ReceiverPace}; the result is to be called at its end, and again does nothing. */
-  function paced({ task, receiver, content }: Exchange, index: PieceIndex) {
+  /** Who gets which stripe, of pieces that are sent as their turn in the tree is. */
+  function streamOf({ task, receiver, content }: Exchange, index: PieceIndex): Stream {
     const { geometry, isWhole } = content
-    const stream = { task, stripe: stripeOf(geometry, index), receiver, isWhole }
-    options.pace?.started(stream, now())
-    let isOver = false
-    return (isThrough: boolean) => {
-      if (!isOver) options.pace?.ended(stream, isThrough, now())
-      isOver = true
-    }
+    return { task, stripe: stripeOf(geometry, index), receiver, isWhole }
   }
 
   async function sendRange(part: {

@@ -8,6 +8,9 @@ import { StripeProgress } from './stripe-progress.ts'
 const WINDOW = 3
 const CATCH_UP_WINDOW = 8
 const CATCH_UP_ROUNDS = 8
+/** A stripe that is ahead of another keeps to one request: each connection takes its share of the downlink. */
+const AHEAD_WINDOW = 1
+const AHEAD_ROUNDS = 6
 const MOST_REPAIRS = 4
 /** After a search for repairs that found too few, the next one. */
 const SEARCH_AGAIN_MS = 20
@@ -199,7 +202,9 @@ export class FetchPlanner {
     const front = progress.front(stripe)
     if (front >= progress.pieces) return
     const isBehind = progress.lead - front > CATCH_UP_ROUNDS * stripes
-    let room = (isBehind ? CATCH_UP_WINDOW : WINDOW) - this.#open.inStripe(stripe).length
+    const isAhead = front - progress.firstMissing > AHEAD_ROUNDS * stripes
+    const window = isBehind ? CATCH_UP_WINDOW : isAhead ? AHEAD_WINDOW : WINDOW
+    let room = window - this.#open.inStripe(stripe).length
     if (room <= 0) return
     const from = this.#sourceOf(stripe, facts.now)
     if (from === undefined) return

@@ -1,15 +1,12 @@
 import type { HostId, StripeIndex, TaskId } from '@df/proto'
 
-/** Sends are counted over this long. */
-const WINDOW_MS = 250
-/** A receiver is slow when it takes less than this part of what the fastest one takes, … */
+/** Receivers are compared when the fastest has got this many pieces, which takes this long at least. */
+const PIECES = 10
+const LEAST_MS = 250
+/** A comparison that takes longer than this says nothing of now. */
+const MOST_MS = 4000
+/** A receiver is slow when it takes less than this part of what the fastest one takes. */
 const SLOW_SHARE = 0.7
-/** … which must be enough to tell: pieces in a window; … */
-const LEAST_PIECES = 4
-/** … when it was being sent to for this part of the time (else it had nothing to get, or got it elsewhere); … */
-const BUSY_SHARE = 0.9
-/** … in so many windows in a row. */
-const WINDOWS = 2
 
 /** Who gets the pieces of one stripe of a task. */
 export interface Stream {
@@ -28,93 +25,82 @@ export interface SlowReceiver extends Stream {
 interface Count {
   readonly stream: Stream
   pieces: number
-  running: number
-  busyMs: number
-  /** Up to when {@link busyMs} counts. */
-  countedAt: number
-  slowWindows: number
+  /** It asked for a piece that was not here yet: it takes all there is. */
+  isHungry: boolean
+  /** It got pieces before this comparison began. */
+  isOld: boolean
+}
+
+/** Streams that should be as fast as each other. */
+interface Group {
+  sinceMs: number
+  readonly counts: Map<string, Count>
 }
 
 /**
- * Compares those that a host sends the same stripe to: whoever takes less than the others, though it is being sent to
- * all the time, has a slower downlink than they have. A slow sender, a slow origin and a late start hold up all
- * alike, or none. Times are milliseconds of a monotonic clock.
+ * Compares those that a host sends the same stripe to: whoever takes less than the others, though all that it asks for is
+ * here, has a slower downlink than they have. A slow sender and a slow origin hold up all alike; who comes late takes
+ * more than the others. Times are milliseconds of a monotonic clock.
  */
 export class ReceiverPace {
-  readonly #counts = new Map<string, Count>()
-  #windowAt: number | undefined
+  readonly #groups = new Map<string, Group>()
 
-  /** A piece in its turn in the tree begins to be sent. */
-  started(stream: Stream, now: number): void {
-    const count = this.#countOf(stream, now)
-    countBusy(count, now)
-    count.running++
+  /** A piece is asked for in its turn in the tree. `isHere`: it need not be waited for. */
+  asked(stream: Stream, isHere: boolean, now: number): void {
+    if (!isHere) this.#countOf(stream, now).isHungry = true
   }
 
-  ended(stream: Stream, isThrough: boolean, now: number): void {
-    const count = this.#countOf(stream, now)
-    countBusy(count, now)
-    count.running = Math.max(0, count.running - 1)
-    if (isThrough) count.pieces++
+  /** Such a piece is sent. */
+  sent(stream: Stream, now: number): void {
+    this.#countOf(stream, now).pieces++
   }
 
   /** Those that turned out to be slow since the last call. To be called every 100 ms or so. */
   slow(now: number): SlowReceiver[] {
-    this.#windowAt ??= now
-    const ms = now - this.#windowAt
-    if (ms < WINDOW_MS) return []
-    this.#windowAt = now
-    const fastest = this.#fastest()
     const slow: SlowReceiver[] = []
-    for (const [key, count] of this.#counts) {
-      countBusy(count, now)
-      const best = fastest.get(groupOf(count.stream)) ?? 0
-      const isSlow =
-        best >= LEAST_PIECES && count.pieces < SLOW_SHARE * best && count.busyMs >= BUSY_SHARE * ms
-      count.slowWindows = isSlow ? count.slowWindows + 1 : 0
-      if (count.slowWindows >= WINDOWS) {
-        slow.push({ ...count.stream, share: count.pieces / best })
-        count.slowWindows = 0
-      }
-      if (count.pieces === 0 && count.running === 0) this.#counts.delete(key)
-      count.pieces = 0
-      count.busyMs = 0
+    for (const [key, group] of this.#groups) {
+      const ms = now - group.sinceMs
+      const best = Math.max(...[...group.counts.values()].map(({ pieces }) => pieces))
+      if (ms < LEAST_MS || (best < PIECES && ms < MOST_MS)) continue
+      if (best >= PIECES) slow.push(...slowOnes(group, best))
+      this.#begin(key, group, now)
     }
     return slow
   }
 
-  #countOf(stream: Stream, now: number): Count {
-    const key = `${stream.task} ${stream.stripe} ${stream.receiver}`
-    const known = this.#counts.get(key)
-    if (known !== undefined) return known
-    const count = {
-      stream,
-      pieces: 0,
-      running: 0,
-      busyMs: 0,
-      countedAt: now,
-      slowWindows: 0,
+  /** Begins the next comparison; who got nothing in the last one is forgotten. */
+  #begin(key: string, group: Group, now: number): void {
+    group.sinceMs = now
+    for (const [name, count] of group.counts) {
+      if (count.pieces === 0) group.counts.delete(name)
+      count.pieces = 0
+      count.isHungry = false
+      count.isOld = true
     }
-    this.#counts.set(key, count)
+    if (group.counts.size === 0) this.#groups.delete(key)
+  }
+
+  #countOf(stream: Stream, now: number): Count {
+    const { task, stripe, receiver, isWhole } = stream
+    const key = isWhole ? task : `${task} ${stripe}`
+    let group = this.#groups.get(key)
+    if (group === undefined) {
+      group = { sinceMs: now, counts: new Map() }
+      this.#groups.set(key, group)
+    }
+    const name = `${receiver} ${stripe}`
+    let count = group.counts.get(name)
+    if (count === undefined) {
+      count = { stream, pieces: 0, isHungry: false, isOld: false }
+      group.counts.set(name, count)
+    }
     return count
   }
-
-  #fastest(): Map<string, number> {
-    const fastest = new Map<string, number>()
-    for (const { stream, pieces } of this.#counts.values()) {
-      const group = groupOf(stream)
-      fastest.set(group, Math.max(fastest.get(group) ?? 0, pieces))
-    }
-    return fastest
-  }
 }
 
-function countBusy(count: Count, now: number): void {
-  if (count.running > 0) count.busyMs += now - count.countedAt
-  count.countedAt = now
-}
-
-/** Streams that should be as fast as each other. */
-function groupOf({ task, stripe, isWhole }: Stream): string {
-  return isWhole ? task : `${task} ${stripe}`
+function slowOnes({ counts }: Group, best: number): SlowReceiver[] {
+  return [...counts.values()]
+    .filter(({ isHungry, isOld }) => isOld && !isHungry)
+    .filter(({ pieces }) => pieces > 0 && pieces < SLOW_SHARE * best)
+    .map(({ stream, pieces }) => ({ ...stream, share: pieces / best }))
 }

@@ -74,11 +74,20 @@ export class StripeProgress {
     return first
   }
 
-  /** Last piece of the furthest stripe before its first gap: how far this host has come in order. Pieces got out of order do not count. */
+  /**
+   * How far this host has come in order: the last piece, before its first gap, of the furthest stripe; of the second, when
+   * there are more than two, since a stripe that the seed itself feeds may run ahead of all that others could have.
+   */
   get lead(): PieceIndex {
     let furthest = 0
-    for (const front of this.#fronts) if (front > furthest) furthest = front
-    return furthest - this.stripes
+    let second = 0
+    for (const front of this.#fronts) {
+      if (front > furthest) {
+        second = furthest
+        furthest = front
+      } else if (front > second) second = front
+    }
+    return (this.stripes > 2 ? second : furthest) - this.stripes
   }
 
   #mark(index: PieceIndex): void {
