@@ -27,7 +27,7 @@ export const scenarios: readonly NamedScenario[] = [
   at(
     '3GB-102',
     { hosts: 102, sizeBytes: 3 * GB },
-    'a fleet whose size is no multiple of the stripes',
+    'a fleet of 4n + 2 hosts',
   ),
   at(
     'mixed-known',
