@@ -24,11 +24,7 @@ export const scenarios: readonly NamedScenario[] = [
       ...(hosts > 10_000 && { pieceBytes: 4 << 20 }),
     }),
   ]),
-  at(
-    '3GB-102',
-    { hosts: 102, sizeBytes: 3 * GB },
-    'a fleet of 4n + 2 hosts',
-  ),
+  at('3GB-102', { hosts: 102, sizeBytes: 3 * GB }, 'a fleet of 4n + 2 hosts'),
   at(
     'mixed-known',
     {
