@@ -1,12 +1,12 @@
 import type { HostId, StripeIndex, TaskId } from '@df/proto'
 
 /** Receivers are compared when the fastest has got this many pieces, which takes this long at least. */
-const PIECES = 10
+const PIECES = 32
 const LEAST_MS = 250
 /** A comparison that takes longer than this says nothing of now. */
-const MOST_MS = 4000
+const MOST_MS = 10_000
 /** A receiver is slow when it takes less than this part of what the fastest one takes. */
-const SLOW_SHARE = 0.7
+const SLOW_SHARE = 0.6
 
 /** Who gets the pieces of one stripe of a task. */
 export interface Stream {

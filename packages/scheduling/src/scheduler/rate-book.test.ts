@@ -31,6 +31,12 @@ describe('what is believed of a host', () => {
     expect(book.of(a)).toMatchObject({ downBps: 50e6 })
   })
 
+  it('is typical while it received little more: that is noise', () => {
+    const book = fleet()
+    expect(book.measured(a, 13e6, 0)).toBe(false)
+    expect(book.of(a)).toMatchObject({ upBps: undefined, downBps: undefined })
+  })
+
   it('is never above its own limits, which are known from the start', () => {
     const book = new RateBook()
     book.up(a, { upBps: 1e6, downBps: 2e6 })

@@ -7,6 +7,8 @@ const REMEMBERED = 50_000
 const LEAST_SHARE = 0.1
 /** A host that was found slow is taken for that until it shows, this long after, that it is not: its estimates go back two minutes. */
 const SLOW_FOR_MS = 120_000
+/** A host counts as faster than most when it received so many times the typical rate: equal ones differ by noise. */
+const FASTER = 1.5
 /** A rate for the case that none is known: only what hosts have in relation to each other matters then. */
 const ANY_BPS = 1
 
@@ -160,7 +162,7 @@ function shownBps({ limits, receivedBps, slow }: Entry): number | undefined {
 
 function downOf({ receivedBps, slow }: Entry, typicalBps: number): number | undefined {
   if (slow !== undefined) return slow.share * typicalBps
-  return receivedBps !== undefined && receivedBps > typicalBps ? receivedBps : undefined
+  return receivedBps !== undefined && receivedBps > FASTER * typicalBps ? receivedBps : undefined
 }
 
 function atMost(bps: number | undefined, limitBps: number): number | undefined {
