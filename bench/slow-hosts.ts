@@ -22,7 +22,7 @@ const { values } = parseArgs({
   },
 })
 const hosts = countOf('hosts', values.hosts)
-const slow = countOf('slow', values.slow)
+const slow = values.slow === '0' ? 0 : countOf('slow', values.slow)
 const bps = countOf('mbit', values.mbit) * 1e6
 const blobBytes = countOf('megabytes', values.megabytes) * 1e6
 const timeoutMs = 600_000
@@ -35,7 +35,7 @@ interface Puller {
 const lab = await Lab.open()
 try {
   const network = await createSwarmNetwork(lab, { hosts, hostBps: bps, serverBps: 2 * bps })
-  const slowHosts = new Set(network.hosts.slice(-slow))
+  const slowHosts = new Set(network.hosts.slice(hosts - slow))
   for (const host of slowHosts) await host.limit({ egressBps: bps / 2, ingressBps: bps / 2 })
   const registry = lab.keep(
     await startBlobRegistry({
@@ -76,7 +76,7 @@ try {
     rows.push([
       `${round + 1}`,
       ratio(of(false), 1).toFixed(2),
-      ratio(of(true), 0.5).toFixed(2),
+      slow === 0 ? '–' : ratio(of(true), 0.5).toFixed(2),
       (registry.bytesSent(blob.digest) / blobBytes).toFixed(3),
     ])
   }

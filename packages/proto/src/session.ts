@@ -10,7 +10,7 @@ import { HostIdSchema, TaskIdSchema } from './ids.ts'
  * `refused` and closes. When a session is lost the host connects again and joins all its tasks again, with
  * the pieces it has: nothing about a swarm needs to survive in the SuperNode.
  */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** A frame larger than this is refused by both sides, in bytes. */
 export const MAX_FRAME_BYTES = 8 * 1024 * 1024

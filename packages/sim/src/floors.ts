@@ -1,3 +1,4 @@
+import { swarmFloor } from '@df/scheduling'
 import type { HostProfile } from './fleet.ts'
 
 export interface FloorFacts {
@@ -6,15 +7,10 @@ export interface FloorFacts {
   hosts: readonly Pick<HostProfile, 'upBps' | 'downBps'>[]
 }
 
-/**
- * The least time in which all hosts can have the content: `max(F/us, F/dmin, N·F/(us+Σui))`, in milliseconds
- * (Kumar & Ross, "Peer-Assisted File Distribution: The Minimum Distribution Time", 2006).
- */
+/** The least time in which all hosts can have the content, milliseconds. All rates of a scenario are known. */
 export function fleetFloorMs({ sizeBytes, seedRateBps, hosts }: FloorFacts): number {
-  const slowest = Math.min(...hosts.map(({ downBps }) => downBps))
-  const sum = hosts.reduce((total, { upBps }) => total + upBps, seedRateBps)
-  const shared = (hosts.length * sizeBytes) / sum
-  return 1000 * Math.max(sizeBytes / slowest, sizeBytes / seedRateBps, shared)
+  const facts = { sizeBytes, seedBps: seedRateBps, holders: [], fetchers: hosts }
+  return swarmFloor(facts).ms ?? Number.NaN
 }
 
 /** The least time for one host, which may be done before others: its own link, and the seed's. Milliseconds. */

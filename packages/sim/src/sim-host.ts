@@ -44,7 +44,6 @@ export class SimHost {
   /** What it told of its link last. */
   toldBps = 0
   record: HostRecord
-  parents: readonly HostId[] = []
   #has: Uint8Array
   #count = 0
   #pieces: number

@@ -1,4 +1,4 @@
-import type { HostId, TaskId } from '@df/proto'
+import type { TaskId } from '@df/proto'
 import {
   createSchedulerState,
   type PlacementPolicy,
@@ -9,9 +9,9 @@ import {
 } from '@df/scheduling'
 
 /**
- * What the SuperNode's one core needs, milliseconds. A message in: measured with ws on Node 24
- * (`performance.md`: 14 µs per exchange, receipt and parsing most of it). A plan out: writing its JSON and the frame.
- * The reducer by event: medians of this package's own measurement at 2600 hosts (`cpu` in the result tells them anew).
+ * What the SuperNode's one core is taken to need, milliseconds: 14 µs for a message exchange (measured with ws on Node 24,
+ * `performance.md`), half of it each way; for the reducer what is aimed at, not what was measured: on a loaded machine
+ * runs took 32–140 µs for a join (`cpu` in the result tells what this one took; docs/performance/simulator.md).
  */
 const COST_MS = {
   messageIn: 0.007,
@@ -51,8 +51,6 @@ export interface SimSupernodeOptions {
  */
 export class SimSupernode {
   readonly cpu = new Map<string, CpuCount>()
-  messagesIn = 0
-  plansOut = 0
   /** Greatest time that an event waited, ms. */
   longestWaitMs = 0
   readonly #options: SimSupernodeOptions
@@ -88,7 +86,6 @@ export class SimSupernode {
   /** A message arrives; with its turn it is given to the scheduler. */
   receive(event: SchedulerEvent): void {
     if (!this.#isUp) return
-    this.messagesIn++
     this.#enqueue(event, COST_MS.messageIn + costOf(event))
   }
 
@@ -123,10 +120,6 @@ export class SimSupernode {
     this.#reduce(event)
   }
 
-  isKnown(host: HostId): boolean {
-    return this.#state.hosts.has(host)
-  }
-
   #fresh(): SchedulerState {
     const { seed, policy } = this.#options
     return createSchedulerState({ seed, ...(policy && { policy }) })
@@ -152,7 +145,6 @@ export class SimSupernode {
 
   #sendPlan(plan: Plan): void {
     const { now, linkRate, send } = this.#options
-    this.plansOut++
     this.#busyUntil = Math.max(this.#busyUntil, now()) + COST_MS.planOut
     this.#linkBusyUntil = Math.max(this.#linkBusyUntil, this.#busyUntil) + PLAN_BYTES / linkRate
     send(plan, this.#linkBusyUntil)

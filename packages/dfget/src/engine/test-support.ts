@@ -21,6 +21,7 @@ import {
   type HostMessage,
   type MessageOf,
   type PeerRef,
+  PROTOCOL_VERSION,
   pieceCount,
   pieceSpan,
   type SupernodeMessage,
@@ -230,7 +231,7 @@ export class FakeSupernode {
           this.hosts.push({ host, url: message.url })
           this.send(host, {
             type: 'welcome',
-            protocol: 1,
+            protocol: PROTOCOL_VERSION,
             supernode: this.id,
             publicKey: this.#key.publicKey,
             reportEveryMs: 50,

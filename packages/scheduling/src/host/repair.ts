@@ -1,7 +1,7 @@
 import type { PieceIndex } from '@df/proto'
 import type { StripeProgress } from './stripe-progress.ts'
 
-/** Pieces behind the furthest stripe, per stripe, or time of the rate, from which a stripe is repaired. */
+/** Pieces behind the host's lead, per stripe, or time of the rate, from which a stripe is repaired. */
 const LAG_ROUNDS = 12
 const LAG_MS = 60
 /** When nothing else is left to fetch, a stripe that got nothing for this long is repaired whatever its lag. */

@@ -37,6 +37,16 @@ describe('what is believed of a host', () => {
     expect(book.of(a)).toMatchObject({ upBps: undefined, downBps: undefined })
   })
 
+  it('is no more than ten times what is typical, whatever the host says: all would hang on it', () => {
+    const book = fleet()
+    book.up(a, { upBps: 1e12, downBps: 1e12 })
+    expect(book.of(a).upBps).toBeLessThan(11 * 10e6)
+    book.up(a, {})
+    book.measured(a, 1e12, 0)
+    expect(book.of(a).downBps).toBeLessThan(11 * 10e6)
+    expect(book.of(a).downBps).toBeGreaterThan(9 * 10e6)
+  })
+
   it('is never above its own limits, which are known from the start', () => {
     const book = new RateBook()
     book.up(a, { upBps: 1e6, downBps: 2e6 })

@@ -1,4 +1,5 @@
 import type { HostId } from '@df/proto'
+import type { LinkRates } from '../swarm-floor.ts'
 import { bpsOfClass, rateClassOf } from './rate-class.ts'
 
 /** Hosts remembered that are in no swarm; the one that was not heard of for longest goes first. */
@@ -9,13 +10,13 @@ const LEAST_SHARE = 0.1
 const SLOW_FOR_MS = 120_000
 /** A host counts as faster than most when it received so many times the typical rate: equal ones differ by noise. */
 const FASTER = 1.5
+/** Nor is a host believed to be faster than this: a limit may be far above the card, and a host may lie. */
+const FASTEST = 10
 /** A rate for the case that none is known: only what hosts have in relation to each other matters then. */
 const ANY_BPS = 1
 
-/** What is believed of a host's links, bytes per second; undefined: as most hosts. */
-export interface HostRates {
-  upBps: number | undefined
-  downBps: number | undefined
+/** What is believed of a host's links; an undefined rate is as with most hosts. */
+export interface HostRates extends LinkRates {
   location: readonly string[]
 }
 
@@ -50,9 +51,10 @@ export class RateBook {
     const entry = this.#entries.get(host)
     if (entry === undefined) return { upBps: undefined, downBps: undefined, location: [] }
     const { limits, location } = entry
-    const downBps = atMost(downOf(entry, this.#typicalBps), limits.downBps)
+    const most = FASTEST * this.#typicalBps
+    const downBps = bounded(atMost(downOf(entry, this.#typicalBps), limits.downBps), most)
     // Cards are the same both ways: what a host sends shows less, as its receivers may be slow.
-    return { upBps: atMost(downBps, limits.upBps), downBps, location }
+    return { upBps: bounded(atMost(downBps, limits.upBps), most), downBps, location }
   }
 
   up(host: HostId, { upBps, downBps, location }: HostFacts): void {
@@ -163,6 +165,10 @@ function shownBps({ limits, receivedBps, slow }: Entry): number | undefined {
 function downOf({ receivedBps, slow }: Entry, typicalBps: number): number | undefined {
   if (slow !== undefined) return slow.share * typicalBps
   return receivedBps !== undefined && receivedBps > FASTER * typicalBps ? receivedBps : undefined
+}
+
+function bounded(bps: number | undefined, most: number): number | undefined {
+  return bps === undefined ? undefined : Math.min(bps, most)
 }
 
 function atMost(bps: number | undefined, limitBps: number): number | undefined {

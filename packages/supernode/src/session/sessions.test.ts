@@ -32,14 +32,17 @@ describe('a session', () => {
     expect(await hosts()).toContain(host.id)
   })
 
-  it.each([0, 2, 65_535])('of protocol version %i is refused with a sentence', async (protocol) => {
-    await using host = await TestHost.open(supernode.url)
-    host.socket.send(JSON.stringify([{ type: 'hello', protocol, unknownField: true }]))
-    const refused = await host.next('refused')
-    expect(refused.code).toBe('PROTOCOL_UNSUPPORTED')
-    expect(refused.message).toContain(`the host speaks ${protocol}`)
-    await once(host.socket, 'close')
-  })
+  it.each([0, PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, 65_535])(
+    'of protocol version %i is refused with a sentence',
+    async (protocol) => {
+      await using host = await TestHost.open(supernode.url)
+      host.socket.send(JSON.stringify([{ type: 'hello', protocol, unknownField: true }]))
+      const refused = await host.next('refused')
+      expect(refused.code).toBe('PROTOCOL_UNSUPPORTED')
+      expect(refused.message).toContain(`the host speaks ${protocol}`)
+      await once(host.socket, 'close')
+    },
+  )
 
   it.each([
     ['not JSON', '{'],
